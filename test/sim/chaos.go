@@ -16,16 +16,10 @@ func (w *Environment) chaos() {
 				return
 			}
 			if whole {
-				w.note("Nomad", "", "is away for %s", lasts.Truncate(time.Second))
-				w.nomad.away = w.now.Add(lasts)
+				w.nomad.leave(lasts)
 				return
 			}
-			for _, p := range w.processes {
-				if !p.dead {
-					w.note(p.name, "", "can't reach Nomad for %s", lasts.Truncate(time.Second))
-					p.nomad.cut = w.now.Add(lasts)
-				}
-			}
+			w.cutOff(w.nomad, lasts)
 		})
 	}
 	for range w.Faults.Leaders {
@@ -38,6 +32,22 @@ func (w *Environment) chaos() {
 			w.boot()
 			w.after(lasts, func() { w.kill(old, "has noticed that it no longer leads, and ends") })
 		})
+	}
+}
+
+// leave has the servers away for a while.
+func (n *nomadServer) leave(lasts time.Duration) {
+	n.note("", "is away for %s", lasts.Truncate(time.Second))
+	n.away = n.w.now.Add(lasts)
+}
+
+// cutOff has all processes unable to reach a Nomad for a while.
+func (w *Environment) cutOff(n *nomadServer, lasts time.Duration) {
+	for _, p := range w.processes {
+		if !p.dead {
+			w.note(p.name, "", "can't reach %s for %s", n.name, lasts.Truncate(time.Second))
+			p.to(n).cut = w.now.Add(lasts)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -53,6 +54,7 @@ type checks struct {
 // memberTruth is what the controllers have done about a member.
 type memberTruth struct {
 	name, nodeID, poolUID string
+	nomad                 *nomadServer // in which it is, or will be
 	claims                []string
 	requests              map[string]time.Time // by ID: when they were written
 	protected             time.Time            // since when; zero: not
@@ -60,6 +62,7 @@ type memberTruth struct {
 	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
 	stayed                time.Time            // when it canceled its drain itself, because it wasn't empty any more
+	misled                time.Time            // when its NomadNode last named the address of another Nomad
 	stuck                 time.Time            // when its NomadNode last said that it doesn't go away
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
@@ -133,6 +136,11 @@ func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	} else if m.stuck.Equal(mostTime) {
 		m.stuck = now
 	}
+	if address := is.Spec.Nomad.Address; address != "" && m.nomad.w.at(address) != m.nomad {
+		m.misled = mostTime
+	} else if m.misled.Equal(mostTime) {
+		m.misled = now
+	}
 	if !leaving(is) {
 		m.left = time.Time{}
 	} else if m.left.IsZero() {
@@ -154,7 +162,9 @@ func (c *checks) heard(p *process, name, reason string) {
 		m.reported = true
 	case reason == "PurgeSkipped":
 		m.late = true
-		if t := c.w.running; t.notAsked || t.known && p.clusterOf(t).known() {
+		t := c.w.running
+		way := p.clusterOf(t)
+		if t.asks.notAsked || t.asks.known && way.known() && way.nomad == m.nomad && !c.w.ledAfter(t.began) {
 			c.w.violate("I7", name, "left to Nomad, though it wasn't asked in vain")
 		}
 	}
@@ -234,11 +244,13 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 		c.w.violate("I2", n.Name, "a member's name was used again")
 	}
 	m := &memberTruth{
-		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: blueprint.ClaimNames(blueprint.MemberOf(n)),
+		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, nomad: c.w.joinedBy(n.Spec.Nomad.Servers),
+		claims:   blueprint.ClaimNames(blueprint.MemberOf(n)),
 		requests: map[string]time.Time{}, resent: map[string]time.Time{}, drained: map[string]time.Time{},
 		over: map[string]time.Time{}, lateSent: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
+	m.shown(n, c.w.now)
 	c.notTooMany(t, n, "a member was made")
 	c.breakerBlocks(t, n, "a member was made")
 }
@@ -289,6 +301,7 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 
 func (c *checks) secretMade(t *task, secret client.Object) {
 	c.secrets[secret.GetUID()] = true
+	c.leadsTo(secret.(*corev1.Secret))
 	m := c.members[secret.GetLabels()[v1alpha1.NodeLabel]]
 	if m != nil && !m.drainedAt.IsZero() && !c.alone(t) {
 		c.orphaned[secret.GetUID()] = true // as a VM may be

@@ -7,12 +7,12 @@ import (
 // notTwice checks that a pool cancels no drain that stops a batch job's allocation, as it could see: the drain's
 // deadline, or the last moment of which it knows the allocations, was over when that was stopped.
 func (c *checks) notTwice(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
-	x := c.w.nomad.nodes[m.nodeID]
+	x := c.nodeOf(m)
 	if x == nil {
 		return
 	}
 	known := t.began.Add(-allocationsLimit)
-	for _, a := range c.w.nomad.on(m.nodeID) {
+	for _, a := range x.in.on(m.nodeID) {
 		if a.job.kind != batch || !a.stopping || a.status == failed { // of that Nomad waits for nothing any more
 			continue
 		}

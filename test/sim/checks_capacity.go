@@ -17,7 +17,7 @@ import (
 // controllers from renewing it.
 func (c *checks) bootsInVain(m *memberTruth) {
 	n := c.nomadNode(m)
-	if c.w.faulty || c.w.now.Sub(c.w.calm) < 2*time.Minute || !c.w.nomad.answers() || n == nil || leaving(n) {
+	if c.w.faulty || c.w.now.Sub(c.w.calm) < 2*time.Minute || !m.nomad.answers() || n == nil || leaving(n) {
 		return
 	}
 	c.w.violate("I7", m.name, "the guest boots with an introduction token that has expired")

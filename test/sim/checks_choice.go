@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,12 +15,7 @@ import (
 // chosen checks the pool's choice of a member to leave.
 func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	c.notProtected(t, m, "chosen")
-	if !t.known && !t.p.nomad.known() {
-		c.w.violate("I1", m.name, "a member was chosen though Nomad couldn't be asked")
-	}
-	if age := t.began.Sub(t.p.nomad.view.Taken); age > actLimit {
-		c.w.violate("I1", m.name, "a member was chosen by a view that is %s old", age)
-	}
+	c.bySight(t, m)
 	c.withinLimits(t, m, n)
 	switch n.Spec.Drain.Reason {
 	case v1alpha1.DrainRollout:
@@ -32,6 +28,38 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	default:
 		c.notTooFew(t, m, n)
 	}
+}
+
+// bySight checks that members are chosen by what is known of the Nomad that the pool leads to, or did when the
+// reconcile began.
+func (c *checks) bySight(t *task, m *memberTruth) {
+	known, age := false, time.Duration(math.MaxInt64)
+	for _, way := range t.p.clusters {
+		if _, ever := c.leads(m.poolUID, way.nomad, t.readAt()); ever {
+			known = known || t.sights[way].known || way.known()
+			age = min(age, t.began.Sub(way.view.Taken))
+		}
+	}
+	switch {
+	case !known:
+		c.w.violate("I1", m.name, "a member was chosen though Nomad couldn't be asked")
+	case age > actLimit:
+		c.w.violate("I1", m.name, "a member was chosen by a view that is %s old", age)
+	}
+}
+
+// shows reports whether a view of some Nomad shows a member's node so, when the task began or now.
+func (t *task) shows(m *memberTruth, so func(nomad.Node) bool) bool {
+	return slices.ContainsFunc(t.p.clusters, func(c *cluster) bool {
+		return so(t.sights[c].seen[m.nodeID]) || so(c.view.Nodes[m.nodeID])
+	})
+}
+
+// showsStill reports whether one has shown it so since then.
+func (t *task) showsStill(m *memberTruth, so func(nomad.Node) bool) bool {
+	return slices.ContainsFunc(t.p.clusters, func(c *cluster) bool {
+		return so(t.sights[c].seen[m.nodeID]) && so(c.view.Nodes[m.nodeID])
+	})
 }
 
 // stay are the members that count, but for one; those that somebody else has asked to leave while the reconcile ran
@@ -77,8 +105,7 @@ func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 
 // enoughWork checks that a rollout leaves enough members that take work.
 func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
-	now := t.p.nomad.view.Nodes
-	works := func(m *memberTruth) bool { return takesWork(t.seen[m.nodeID]) || takesWork(now[m.nodeID]) }
+	works := func(m *memberTruth) bool { return t.shows(m, takesWork) }
 	left := 0
 	for _, o := range c.stay(t, m, n) {
 		if works(o) {
@@ -94,7 +121,7 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		t.began.Sub(ready.LastTransitionTime.Time) < minReady {
 		return // not counted on yet
 	}
-	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least {
+	if t.showsStill(m, takesWork) && left < least {
 		c.w.violate("I2", m.name, "a rollout leaves %d members that take work, and %d is the least", left, least)
 	}
 }

@@ -83,10 +83,15 @@ func (c *checks) sentLate(m *memberTruth, d *drain) {
 
 // disturbed is when something last kept the controllers from asking Nomad, or from knowing what it answered before.
 func (c *checks) disturbed() time.Time {
-	n := c.w.nomad
-	times := []time.Time{n.away, n.slow, n.readJobLost, n.ledSince, n.restored}
+	times := []time.Time{c.w.led}
+	for _, n := range c.w.nomads() {
+		times = append(times, n.away, n.slow, n.readJobLost, n.ledSince, n.restored)
+	}
 	for _, p := range c.w.processes {
-		times = append(times, p.died, p.nomad.cut)
+		times = append(times, p.died)
+		for _, way := range p.clusters {
+			times = append(times, way.cut)
+		}
 	}
 	return latest(append(times, c.w.processes[len(c.w.processes)-1].booted)...)
 }

@@ -111,5 +111,5 @@ func (c *checks) joins(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
 	case c.w.now.Sub(made.Time) >= n.Spec.Health.JoinTimeout.Duration:
 		return false
 	}
-	return t.seen[m.nodeID].Status != nomad.NodeReady && t.p.nomad.view.Nodes[m.nodeID].Status != nomad.NodeReady
+	return !t.shows(m, func(x nomad.Node) bool { return x.Status == nomad.NodeReady })
 }

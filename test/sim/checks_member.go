@@ -13,9 +13,12 @@ import (
 // waitedFor are the allocations that a member's drain waits for.
 func (c *checks) waitedFor(m *memberTruth, p v1alpha1.DrainPolicy) []*alloc {
 	var out []*alloc
-	on := c.w.nomad.on(m.nodeID)
+	var on []*alloc
+	for _, n := range c.w.nomads() {
+		on = append(on, n.on(m.nodeID)...)
+	}
 	for _, x := range c.othersOf(m) {
-		on = append(on, c.w.nomad.on(x.id)...)
+		on = append(on, x.in.on(x.id)...)
 	}
 	for _, a := range on {
 		if a.job.kind != system || !p.IgnoreSystemJobs {
@@ -41,7 +44,7 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		return // somebody else's doing
 	}
 	for _, a := range c.atStake(m, n) {
-		if c.couldSee(t, m, a) {
+		if c.couldSee(t, m, a) && !c.unseen(t, m, n) {
 			c.w.violate("I1", m.name, "called drained (%s) while %s lives", d.Reason, a.name())
 		}
 	}
@@ -53,7 +56,7 @@ func (c *checks) givenUp(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	switch {
 	case c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) || n.Spec.ScaleIn.Drain.OnTimeout == v1alpha1.DrainRetain:
 		c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
-	case t.notAsked && len(c.atStake(m, n)) > 0:
+	case t.asks.notAsked && len(c.atStake(m, n)) > 0:
 		c.w.violate("I1", m.name, "given up by a controller that has just started, and has not asked Nomad")
 	}
 }
@@ -86,7 +89,7 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 		return
 	}
 	for _, a := range c.atStake(m, n) {
-		if !c.unseeable(t, m, n, a) {
+		if !c.unseeable(t, m, n, a) && !c.unseen(t, m, n) {
 			c.w.violate("I1", m.name, "the guest was stopped under %s", a.name())
 		}
 	}
@@ -102,7 +105,7 @@ func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *al
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
-	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) &&
+	return wantedGone && !t.asks.notAsked && a.placed.After(m.drainedAt) &&
 		c.w.now.Sub(drainedTime(n)) >= nodectrl.DefaultPurgeTimeout
 }
 
@@ -139,7 +142,9 @@ func (c *checks) released(m *memberTruth, was *v1alpha1.NomadNode) {
 	case was.Spec.ScaleIn.Purge != nil && !*was.Spec.ScaleIn.Purge:
 		m.unpurged = true
 	case m.late:
-	case c.w.nomad.nodes[m.nodeID] != nil:
+	case c.nodeOf(m) != nil && c.unseen(c.w.running, m, was):
+		m.late = true
+	case c.nodeOf(m) != nil:
 		c.w.violate("I7", m.name, "the NomadNode went before the Nomad node")
 	}
 	for _, claim := range m.claims {

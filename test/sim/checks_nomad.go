@@ -22,14 +22,18 @@ func (c *checks) nomadNode(m *memberTruth) *v1alpha1.NomadNode {
 }
 
 // asksNomad checks a write to Nomad before it takes effect.
-func (c *checks) asksNomad(t *task, doing, nodeID string) {
-	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
+func (c *checks) asksNomad(t *task, by *cluster, doing, nodeID string) {
+	m, x := c.byNodeID[nodeID], by.nomad.nodes[nodeID]
 	if o := c.otherIDs[nodeID]; o != nil && doing == "purge" && t.what == "gc" {
 		c.collected(t, o, "a Nomad node of another ID")
 		return
 	}
 	if m == nil {
 		c.w.violate("I6", nodeID, "%s of a Nomad node that isn't a member's", doing)
+		return
+	}
+	if m.nomad != by.nomad {
+		c.w.violate("I6", m.name, "%s in %s, and its guest is, or will be, in %s", doing, by.nomad.name, m.nomad.name)
 		return
 	}
 	if doing == "purge" {
@@ -40,7 +44,7 @@ func (c *checks) asksNomad(t *task, doing, nodeID string) {
 		c.w.violate("I4", m.name, "purged while its instance exists")
 	case doing == "cordon" && !m.inForce("", t.readAt()):
 		c.w.violate("I3", m.name, "made ineligible without a drain request that stands")
-	case doing == "cancel drain" && x != nil && x.external(t.asOf):
+	case doing == "cancel drain" && x != nil && x.external(t.sights[by].asOf):
 		c.w.violate("I6", m.name, "somebody else's drain was canceled")
 	}
 }
@@ -51,8 +55,8 @@ func (x *node) external(before time.Time) bool {
 }
 
 // drains checks a drain that a controller sends, found to be needed at found, before it takes effect.
-func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time) {
-	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
+func (c *checks) drains(t *task, by *cluster, doing, nodeID string, d *drain, found time.Time) {
+	m, x := c.byNodeID[nodeID], by.nomad.nodes[nodeID]
 	if m == nil || x == nil {
 		return
 	}
@@ -67,14 +71,14 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 	if x.last != nil && x.last.AccessorID == us {
 		c.sentOnce(m, x, d, resend || x.touched.After(found))
 	}
-	if n := c.nomadNode(m); x.external(t.asOf) && n != nil && n.Spec.Drain != nil &&
+	if n := c.nomadNode(m); x.external(t.sights[by].asOf) && n != nil && n.Spec.Drain != nil &&
 		c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) {
 		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
 	}
 	c.notTooSoon(m, d)
 	c.sentLate(m, d)
 	if !resend {
-		c.inTime(t, m, x, d)
+		c.inTime(t, t.sights[by], m, x, d)
 		m.drained[d.request] = c.w.now
 	}
 }
@@ -82,8 +86,12 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 // uncordons checks that a node is made eligible only to take an order back, and that one which somebody else made
 // ineligible, well before its drain was requested, isn't.
 func (c *checks) uncordons(nodeID string) {
-	m, x, t := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID], c.w.running
-	if m == nil || x == nil || x.eligible {
+	m, t := c.byNodeID[nodeID], c.w.running
+	if m == nil {
+		return
+	}
+	x := c.nodeOf(m)
+	if x == nil || x.eligible {
 		return
 	}
 	undone := x.last != nil && x.last.AccessorID == us && x.last.Status == nomad.DrainCanceled &&

@@ -15,6 +15,7 @@ import (
 type asked struct {
 	at                 time.Time
 	pool               string // its UID
+	address            string // of the Nomad that it leads to
 	replicas           int
 	surge, unavailable int
 	minReady           time.Duration
@@ -26,7 +27,7 @@ type asked struct {
 
 // ask notes what is asked of a pool from now on.
 func (c *checks) ask(p *v1alpha1.NomadNodePool) {
-	a := asked{at: c.w.now, pool: string(p.UID), replicas: int(p.DesiredReplicas())}
+	a := asked{at: c.w.now, pool: string(p.UID), address: p.Spec.Nomad.Address, replicas: int(p.DesiredReplicas())}
 	a.surge = share(p.Spec.Rollout.MaxSurge, 1, a.replicas, true)
 	a.unavailable = share(p.Spec.Rollout.MaxUnavailable, 0, a.replicas, false)
 	a.minReady = time.Duration(p.Spec.Rollout.MinReadySeconds) * time.Second
@@ -117,7 +118,8 @@ func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
 		}
 		if !leaving(o) {
 			active++
-			outdated = outdated || o.Spec.Revision != revisionOf(p)
+			always, _ := c.leads(n.Spec.PoolUID, c.members[o.Name].nomad, t.readAt())
+			outdated = outdated || o.Spec.Revision != revisionOf(p) || !always
 		}
 	}
 	most := 0

@@ -13,7 +13,8 @@ import (
 // cluster is a process's way to Nomad: nomad.Cluster with the requests that internal/nomad sends, one by one, so that
 // others act in between.
 type cluster struct {
-	p *process
+	p     *process
+	nomad *nomadServer // nil: nobody answers
 
 	view          nomad.View
 	asOf          time.Time // when the servers read what the view shows
@@ -22,7 +23,6 @@ type cluster struct {
 	allocsUnknown bool // the token was found not to see all allocations
 	grants        int  // what its grants were found to be (internal/nomad: tokenCheck)
 	watched       bool
-	address       string // nowhere: nobody answers
 	allocations   nomad.AllocationsView
 	tracked       map[string]bool
 	polling       bool
@@ -40,14 +40,26 @@ var _ nomad.Cluster = (*cluster)(nil)
 const requestTimeout = 10 * time.Second
 
 func (c *cluster) reaches() bool {
-	return c.address != nowhere && c.p.w.nomad.answers() && !c.p.w.now.Before(c.cut)
+	return c.nomad != nil && c.nomad.answers() && !c.p.w.now.Before(c.cut)
+}
+
+// name is what the trace calls the Nomad.
+func (c *cluster) name() string {
+	if c.nomad == nil {
+		return "Nomad at " + nowhere
+	}
+	return c.nomad.name
 }
 
 // ask sends one request. What it does to Nomad may fail before, and its answer may be lost after.
 func (c *cluster) ask(doing string, writes bool, effect func() error) error {
 	w, t := c.p.w, c.p.w.running
 	s, e := w.chance.of("nomad requests"), w.chance.of("errors")
-	t.pass(c.p.delay(s) + w.nomad.delay(s))
+	late := c.p.delay(s)
+	if c.nomad != nil {
+		late += c.nomad.delay(s)
+	}
+	t.pass(late)
 	if !c.reaches() {
 		t.pass(s.between(0, requestTimeout))
 		return lost(doing)
@@ -77,8 +89,8 @@ func (c *cluster) write(doing, nodeID string, effect func() error) error {
 	return c.ask(doing, true, func() error {
 		w := c.p.w
 		w.writes++
-		w.note(c.p.name, w.nodeName(nodeID), "Nomad: %s", doing)
-		w.checks.asksNomad(w.running, doing, nodeID)
+		w.note(c.p.name, w.nodeName(nodeID), "%s: %s", c.name(), doing)
+		w.checks.asksNomad(w.running, c, doing, nodeID)
 		return effect()
 	})
 }
@@ -88,11 +100,11 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 	var out nomad.Node
 	var at time.Time
 	err := c.ask("read node", false, func() error {
-		x := c.p.w.nomad.nodes[nodeID]
+		x := c.nomad.nodes[nodeID]
 		if x == nil {
 			return errNotFound
 		}
-		out, at = c.p.w.nomad.report(x), c.p.w.now
+		out, at = c.nomad.report(x), c.p.w.now
 		if x.drain != nil {
 			out.ForceDeadline = x.drain.force
 		}
@@ -104,7 +116,8 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 // View is nomad.Cluster's.
 func (c *cluster) View() nomad.View {
 	if t := c.p.w.running; t != nil && t.p == c.p {
-		t.recovered, t.viewed = c.view.RecoveredSince, c.p.w.now // what the task decides by
+		s := t.sights[c] // what the task decides by
+		s.recovered, s.viewed = c.view.RecoveredSince, c.p.w.now
 	}
 	return c.view
 }
@@ -129,10 +142,10 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
-	in := nomad.Inspection{Found: true, Node: c.p.w.nomad.withMeta(x)}
+	in := nomad.Inspection{Found: true, Node: c.nomad.withMeta(x)}
 	at := c.p.w.now
 	err = c.ask("list allocations", false, func() error {
-		in.Live, at = c.p.w.nomad.listed(c.p.w.nomad.on(nodeID)), c.p.w.now
+		in.Live, at = c.nomad.listed(c.nomad.on(nodeID)), c.p.w.now
 		return nil
 	})
 	if err != nil {
@@ -149,8 +162,8 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 func (c *cluster) NodesOf(_ context.Context, poolUID, member string) (out []nomad.Node, err error) {
 	err = c.ask("list nodes", false, func() error {
 		c.p.w.running.sought = c.p.w.now
-		for _, x := range c.p.w.nomad.nodes {
-			if n := c.p.w.nomad.withMeta(x.seen()); n.Status != nomad.NodeDown && n.PoolUID == poolUID && n.Member == member {
+		for _, x := range c.nomad.nodes {
+			if n := c.nomad.withMeta(x.seen()); n.Status != nomad.NodeDown && n.PoolUID == poolUID && n.Member == member {
 				out = append(out, x.seen())
 			}
 		}
@@ -166,7 +179,7 @@ func (c *cluster) Usage(_ context.Context, nodeIDs []string) (map[string]nomad.U
 	err := c.ask("list allocations", false, func() error {
 		for _, nodeID := range nodeIDs {
 			u := nomad.Usage{}
-			for _, a := range c.p.w.nomad.listed(c.p.w.nomad.live(nodeID)) {
+			for _, a := range c.nomad.listed(c.nomad.live(nodeID)) {
 				u.Allocations++
 				u.CPU += 100
 				u.MemoryMB += 100
@@ -183,7 +196,7 @@ func (c *cluster) Usage(_ context.Context, nodeIDs []string) (map[string]nomad.U
 
 // Cordon is nomad.Cluster's.
 func (c *cluster) Cordon(_ context.Context, nodeID string) error {
-	return c.write("cordon", nodeID, func() error { return c.p.w.nomad.setEligible(nodeID, false, us) })
+	return c.write("cordon", nodeID, func() error { return c.nomad.setEligible(nodeID, false, us) })
 }
 
 // Uncordon is nomad.Cluster's: a drain is canceled first.
@@ -205,10 +218,10 @@ func (c *cluster) apply(nodeID string, writes func(nomad.Node) []nomad.NodeWrite
 	for _, doing := range writes(x) {
 		err := c.write(string(doing), nodeID, func() error {
 			if doing == nomad.WriteCancelDrain {
-				return c.p.w.nomad.setDrain(nodeID, nil, us)
+				return c.nomad.setDrain(nodeID, nil, us)
 			}
 			c.p.w.checks.uncordons(nodeID)
-			return c.p.w.nomad.setEligible(nodeID, true, us)
+			return c.nomad.setEligible(nodeID, true, us)
 		})
 		if err != nil {
 			return err
@@ -252,14 +265,14 @@ func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainOptions, found ti
 		if left := r.Deadline(); left != 0 {
 			d.force = w.now.Add(max(left, 0))
 		}
-		w.checks.drains(w.running, doing, nodeID, d, found)
-		return w.nomad.setDrain(nodeID, d, us)
+		w.checks.drains(w.running, c, doing, nodeID, d, found)
+		return c.nomad.setDrain(nodeID, d, us)
 	})
 }
 
 // Purge is nomad.Cluster's: a node that is gone already is as good.
 func (c *cluster) Purge(_ context.Context, nodeID string) error {
-	err := c.write("purge", nodeID, func() error { return c.p.w.nomad.purge(nodeID) })
+	err := c.write("purge", nodeID, func() error { return c.nomad.purge(nodeID) })
 	if notFound(err) {
 		return nil
 	}

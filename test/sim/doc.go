@@ -1,6 +1,11 @@
 // Package sim is a deterministic environment in one process, in which the real reconcilers and the real pure decisions
-// run: an API server with optimistic concurrency and caches that lag, KubeVirt on a few hosts, Harvester's disks, Nomad
-// with the quirks of its drainer, an operator and an autoscaler that do things, and a virtual clock.
+// run: an API server with optimistic concurrency and caches that lag, KubeVirt on a few hosts, Harvester's disks, two
+// Nomads with the quirks of their drainer, an operator and an autoscaler that do things, and a virtual clock.
+//
+// The two Nomads know nothing of each other, and each has nodes, jobs, outages and leaders. A guest joins the one whose
+// servers are in the user data of its first boot. In some schedules an operator moves the pool from one to the other
+// while members boot, work and drain, or has the pool, or all that names no address, ask the wrong one for a while. A
+// check looks for a member's node in both, and a controller may write only to the one that the member's guest joins.
 //
 // A seed makes a schedule: who runs when, what fails, who dies where. After each write the invariants of the design are
 // checked; in the end the faults stop and the environment must come to rest as it was asked for. The same seed gives

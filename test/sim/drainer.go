@@ -8,7 +8,7 @@ import (
 
 // watchDrain is what Nomad's drainer does with a drain that was just set.
 func (n *nomadServer) watchDrain(x *node, d *drain) {
-	s := n.w.chance.of("drainer")
+	s := n.chance("drainer")
 	n.when(s.between(150*time.Millisecond, 1200*time.Millisecond), func() { n.poll(x) })
 	if d.force.IsZero() {
 		return
@@ -16,7 +16,7 @@ func (n *nomadServer) watchDrain(x *node, d *drain) {
 	// Deadlines are late: by a second, or by five when several are bundled.
 	n.when(max(d.force.Sub(n.w.now), 0)+s.between(time.Second, 5*time.Second), func() {
 		if x.drain == d {
-			n.w.note("Nomad", x.name, "the drain's deadline has passed: complete, while tasks are still stopping")
+			n.note(x.name, "the drain's deadline has passed: complete, while tasks are still stopping")
 			for _, a := range n.live(x.id) {
 				if a.job.kind != system || !d.ignoreSystem {
 					n.stopAlloc(a)
@@ -41,7 +41,7 @@ func (n *nomadServer) poll(x *node) {
 		}
 		left++
 		if a.job.kind == service && !a.stopping && n.mayMigrate(a.job) {
-			n.w.note("Nomad", x.name, "moves %s away", a.name())
+			n.note(x.name, "moves %s away", a.name())
 			n.stopAlloc(a)
 		}
 	}
@@ -58,7 +58,7 @@ func (n *nomadServer) poll(x *node) {
 
 // complete calls a drain complete. What still stops doesn't matter to Nomad.
 func (n *nomadServer) complete(x *node) {
-	n.w.note("Nomad", x.name, "calls the drain complete, with %d allocations left", len(n.live(x.id)))
+	n.note(x.name, "calls the drain complete, with %d allocations left", len(n.live(x.id)))
 	x.drain = nil
 	x.last.Status, x.last.UpdatedAt, x.touched = nomad.DrainComplete, n.w.now.Truncate(time.Second), n.w.now
 	n.changed()
@@ -95,8 +95,8 @@ func (n *nomadServer) lastEnded(x *node, a *alloc) {
 			return
 		}
 	}
-	if a.job.kind == sysbatch || a.job.kind != system && n.w.chance.of("drainer").once(n.w.Faults.Stalls) {
-		n.w.note("Nomad", x.name, "the drainer misses that the last allocation has ended")
+	if a.job.kind == sysbatch || a.job.kind != system && n.chance("drainer").once(n.w.Faults.Stalls) {
+		n.note(x.name, "the drainer misses that the last allocation has ended")
 		x.missed = true
 	}
 }

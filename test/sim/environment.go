@@ -19,11 +19,15 @@ type Environment struct {
 	chance *chance
 
 	store     *store
-	nomad     *nomadServer
+	nomad     *nomadServer // where pools begin
+	other     *nomadServer // another Nomad, to which some move
+	home      *nomadServer // where the controllers' own address leads to
+	led       time.Time    // when it was led to another last
 	kubevirt  *kubevirt
 	harvester *harvester
 	processes []*process
 	running   *task
+	mislaid   *stream   // the chance by which guests lack their ID; nil: none do
 	faulty    bool      // faults may happen; false in the end
 	calm      time.Time // since when there are none
 	checks    *checks

@@ -51,7 +51,7 @@ func (w *Environment) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)
 }
 
 func (w *Environment) unrestInNomad(m *memberTruth) string {
-	x, g := w.nomad.nodes[m.nodeID], w.checks.guestOf(m)
+	x, g := w.checks.nodeOf(m), w.checks.guestOf(m)
 	switch {
 	case g == nil || !g.lives:
 		return "is restarting"
@@ -92,16 +92,16 @@ func (w *Environment) leaks(members map[string]bool) (about, what string) {
 }
 
 func (w *Environment) leakInNomad(members map[string]bool) (about, what string) {
-	for _, nodeID := range w.nomad.order {
-		m := w.checks.byNodeID[nodeID]
-		if o := w.checks.otherIDs[nodeID]; o != nil && !members[o.name] && w.purgedByGC(o) {
+	for _, x := range w.nodes() {
+		m := w.checks.byNodeID[x.id]
+		if o := w.checks.otherIDs[x.id]; o != nil && !members[o.name] && w.purgedByGC(o, x.in) {
 			return o.name, "the Nomad node of its guest's other ID is left"
 		}
-		if m != nil && m.unpurged && w.nomad.nodes[nodeID].hidden {
+		if m != nil && m.unpurged && x.hidden {
 			continue // released by a policy that left it to Nomad's garbage collection, and no collector can find it
 		}
-		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.purgedByGC(m) ||
-			!w.nomad.answers() {
+		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.purgedByGC(m, x.in) ||
+			!x.in.answers() {
 			continue
 		}
 		return m.name, "its Nomad node is left"
@@ -126,6 +126,7 @@ func (w *Environment) nurse() {
 	w.show()
 	w.uncordon()
 	w.moveOthersWork()
+	w.findMembers()
 	p := w.pool()
 	if p == nil {
 		return
@@ -142,11 +143,11 @@ func (w *Environment) nurse() {
 // uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained, and those that
 // a snapshot of Nomad brought back so. Others that the controllers made so they must make eligible themselves.
 func (w *Environment) uncordon() {
-	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.owned && !x.eligible && w.wanted(nodeID) &&
-			(x.cordonedBy == operator || x.drain == nil && !w.nomad.restored.IsZero()) {
-			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
-			_ = w.nomad.setEligible(nodeID, true, operator)
+	for _, x := range w.nodes() {
+		if x.owned && !x.eligible && w.wanted(x.id) &&
+			(x.cordonedBy == operator || x.drain == nil && !x.in.restored.IsZero()) {
+			_ = x.in.setDrain(x.id, nil, operator) // it is there
+			_ = x.in.setEligible(x.id, true, operator)
 		}
 	}
 }
@@ -181,7 +182,7 @@ func (w *Environment) removeOrphaned() {
 
 // traced reports whether something of a member leads to its Secret.
 func (w *Environment) traced(m *memberTruth) bool {
-	if w.nomad.nodes[m.nodeID] != nil && w.purgedByGC(m) {
+	if x := w.checks.nodeOf(m); x != nil && w.purgedByGC(m, x.in) {
 		return true
 	}
 	for _, claim := range m.claims {
@@ -192,9 +193,10 @@ func (w *Environment) traced(m *memberTruth) bool {
 	return w.store.get(id{kindVM, namespace, m.name}) != nil
 }
 
-// purgedByGC reports whether a member's Nomad node isn't left to Nomad's own garbage collection.
-func (w *Environment) purgedByGC(m *memberTruth) bool {
+// purgedByGC reports whether a member's Nomad node isn't left to Nomad's own garbage collection, as one is in a Nomad
+// that the pool doesn't lead to any more.
+func (w *Environment) purgedByGC(m *memberTruth, in *nomadServer) bool {
 	p := w.pool()
 	return p != nil && string(p.UID) == m.poolUID && (p.Spec.ScaleIn.Purge == nil || *p.Spec.ScaleIn.Purge) &&
-		w.nomad.answers()
+		in.inPools() && in.answers()
 }

@@ -71,7 +71,7 @@ func goldenTraces() []goldenTrace {
 			replicas: 2, jobs: web(1), lasts: 8 * time.Minute,
 			does: map[time.Duration]func(*Environment){
 				2 * time.Minute: func(w *Environment) {
-					w.note("Nomad", "", "is away for 3 minutes")
+					w.nomad.note("", "is away for 3 minutes")
 					w.nomad.away = w.now.Add(3 * time.Minute)
 				},
 				3 * time.Minute: toReplicas(1),

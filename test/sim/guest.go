@@ -21,13 +21,16 @@ type guest struct {
 	stopping bool
 	orphan   bool // its VM is gone without it
 	another  bool // it registers under another ID next time
+	// nomad is what it joins.
+	nomad *nomadServer
 }
 
 func newGuest(w *Environment, vm *kubevirtv1.VirtualMachine) *guest {
-	g := &guest{w: w, name: vm.Name, vm: vm.UID}
+	g := &guest{w: w, name: vm.Name, vm: vm.UID, nomad: w.nomad}
 	// The guest of a copy of a member's VM doesn't join under the member's ID.
 	if w.checks.owned[vm.UID] != "" {
 		g.nodeID = cmp.Or(w.checks.otherIDOf[vm.UID], w.checks.members[vm.Name].nodeID)
+		g.nomad = w.kubevirt.joins(vm)
 	}
 	return g
 }
@@ -46,11 +49,11 @@ func (g *guest) boot() {
 	}
 	g.w.after(wait, func() {
 		if !g.stopping && !g.refusesToken() {
-			if g.mislays() {
+			if g.another || g.mislays() {
 				g.mislay()
 			}
 			g.lives = true
-			g.w.nomad.register(g)
+			g.nomad.register(g)
 		}
 	})
 }
@@ -58,7 +61,7 @@ func (g *guest) boot() {
 // stop ends the client; Nomad notices later.
 func (g *guest) stop() {
 	g.lives, g.joined = false, false
-	g.w.nomad.lost(g)
+	g.nomad.lost(g)
 }
 
 // cutOff has a client go on, and Nomad hear nothing of it for a while.
@@ -68,11 +71,11 @@ func (g *guest) cutOff(away time.Duration) {
 	}
 	g.w.note("guest", g.name, "its client is out of touch for %s", away.Truncate(time.Second))
 	g.cut, g.joined = true, false
-	g.w.nomad.lost(g)
+	g.nomad.lost(g)
 	g.w.after(away, func() {
 		g.cut = false
 		if !g.stopping && g.lives {
-			g.w.nomad.register(g)
+			g.nomad.register(g)
 		}
 	})
 }
@@ -90,7 +93,7 @@ func (g *guest) restart(away time.Duration) {
 				g.mislay()
 			}
 			g.lives = true
-			g.w.nomad.register(g)
+			g.nomad.register(g)
 		}
 	})
 }

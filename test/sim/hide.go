@@ -12,30 +12,36 @@ func (w *Environment) hide() {
 	}
 	for range 1 + s.IntN(3) {
 		w.after(s.between(0, w.Span), func() {
-			if x := w.anyNode(s); x != nil && w.faulty {
-				w.note("job", x.name, "takes the pool's UID out of its node's meta")
-				x.hidden, x.hiddenOnce = true, true
-				w.nomad.changed()
+			if w.faulty {
+				w.nomad.hide(s)
 			}
 		})
+	}
+}
+
+func (n *nomadServer) hide(s *stream) {
+	if x := n.any(s); x != nil {
+		n.w.note("job", x.name, "takes the pool's UID out of its node's meta")
+		x.hidden, x.hiddenOnce = true, true
+		n.changed()
 	}
 }
 
 // show has the nodes of members that are wanted, or whose NomadNode is gone, listed again. The others the controllers
 // must find.
 func (w *Environment) show() {
-	for _, nodeID := range w.nomad.order {
-		x, m := w.nomad.nodes[nodeID], w.checks.byNodeID[nodeID]
-		if x.hidden && (w.wanted(nodeID) || m == nil || w.checks.nomadNode(m) == nil) {
+	for _, x := range w.nodes() {
+		m := w.checks.byNodeID[x.id]
+		if x.hidden && (w.wanted(x.id) || m == nil || w.checks.nomadNode(m) == nil) {
 			x.hidden = false
-			w.nomad.changed()
+			x.in.changed()
 		}
 	}
 }
 
 // actNames are the names of all that can be left out of a schedule.
 func actNames() []string {
-	names := []string{hides, noCapacity, restores, otherIDs, stubborn}
+	names := []string{hides, noCapacity, restores, otherIDs, lateOthers, stubborn, moves}
 	for _, a := range acts {
 		names = append(names, a.name)
 	}

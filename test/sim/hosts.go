@@ -169,6 +169,8 @@ func (w *Environment) endUpgrade() {
 // reconcile began.
 func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	since, host := c.w.harvester.upgrading, c.w.maintenance(n.Status.VM.Host)
+	way := t.p.to(m.nomad)
+	s := t.sights[way]
 	switch {
 	case !since.IsZero() && since.Before(t.began):
 		c.w.violate("I9", m.name, "replaced while Harvester is being upgraded")
@@ -176,11 +178,14 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while its host is in maintenance")
 	case c.lacked(t, m, n) != "":
 		c.w.violate("I9", m.name, "replaced although %s", c.lacked(t, m, n))
-	case !t.recovered.IsZero() && t.viewed.Before(t.recovered.Add(time.Minute)):
-		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
 	case c.rushed(t, n, c.w.harvester.upgradedFrom, c.w.harvester.upgraded):
 		c.w.violate("I9", m.name, "replaced when Harvester had just been upgraded")
-	case n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout && c.rushed(t, n, t.p.nomad.lostAt, t.p.nomad.foundAt):
+	case c.unseen(t, m, n):
+	case !s.known && !way.known():
+		c.w.violate("I9", m.name, "replaced while the Nomad that it is in couldn't be asked")
+	case !s.recovered.IsZero() && s.viewed.Before(s.recovered.Add(time.Minute)):
+		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
+	case n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout && c.rushed(t, n, way.lostAt, way.foundAt):
 		c.w.violate("I9", m.name, "replaced for not having joined a Nomad that had just come back")
 	}
 }

@@ -21,12 +21,14 @@ type kubevirt struct {
 	w *Environment
 	// guests by the UID of the VirtualMachine, one at a time for each.
 	guests map[types.UID]*guest
+	// joined is what the guests of a VirtualMachine have joined since its first boot.
+	joined map[types.UID]*nomadServer
 	// full is until when there is no capacity for another instance.
 	full time.Time
 }
 
 func newKubevirt(w *Environment) *kubevirt {
-	k := &kubevirt{w: w, guests: map[types.UID]*guest{}}
+	k := &kubevirt{w: w, guests: map[types.UID]*guest{}, joined: map[types.UID]*nomadServer{}}
 	w.store.watchers = append(w.store.watchers, k.watch)
 	return k
 }

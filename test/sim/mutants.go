@@ -23,7 +23,7 @@ import (
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
 	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(),
-		gcMutants(), untrueMutants(), capacityMutants(), restoreMutants(), forceMutants(), otherIDMutants())
+		gcMutants(), untrueMutants(), capacityMutants(), restoreMutants(), forceMutants(), otherIDMutants(), moveMutants())
 }
 
 // sees changes what a member's decision, and its description, are based on.
@@ -250,7 +250,12 @@ func healthMutants() []Mutation {
 				}
 			}
 		}),
-		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadRecovered = time.Time{} }),
+		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) {
+			s.NomadRecovered = time.Time{}
+			for i := range s.Members {
+				s.Members[i].NomadRecovered = time.Time{}
+			}
+		}),
 	}
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -8,6 +9,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -43,5 +45,21 @@ func otherIDMutants() []Mutation {
 					Message: "The guest hasn't registered."}
 			}
 		}),
+		{Name: "don't look once more for another ID right before the VM goes",
+			Cluster: func(p *process, c nomad.Cluster) nomad.Cluster { return forgetsOthers{c, p} }},
 	}
+}
+
+// forgetsOthers looks for no node of another ID of a member that is drained.
+type forgetsOthers struct {
+	nomad.Cluster
+	p *process
+}
+
+// NodesOf shows none then.
+func (l forgetsOthers) NodesOf(ctx context.Context, poolUID, member string) ([]nomad.Node, error) {
+	if m := l.p.w.checks.members[member]; m != nil && !m.drainedAt.IsZero() {
+		return nil, nil
+	}
+	return l.Cluster.NodesOf(ctx, poolUID, member)
 }

@@ -94,8 +94,8 @@ type ageless struct{ nomad.Cluster }
 // View was taken just now.
 func (a ageless) View() nomad.View {
 	v := a.Cluster.View()
-	if p := a.Cluster.(*cluster).p; p.nomad.known() {
-		v.Taken = p.w.now
+	if c := a.Cluster.(*cluster); c.known() {
+		v.Taken = c.p.w.now
 	}
 	return v
 }
@@ -106,7 +106,7 @@ type halfCancel struct{ nomad.Cluster }
 // Uncordon only ends the drain.
 func (h halfCancel) Uncordon(_ context.Context, nodeID string) error {
 	c := h.Cluster.(*cluster)
-	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
+	return c.write("cancel drain", nodeID, func() error { return c.nomad.setDrain(nodeID, nil, us) })
 }
 
 // fullCancel makes nodes eligible whoever made them ineligible.

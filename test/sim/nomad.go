@@ -8,9 +8,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// nomadServer is the truth of Nomad's servers.
+// nomadServer is the truth of one Nomad's servers.
 type nomadServer struct {
-	w      *Environment
+	w *Environment
+	// name is what the trace calls it, and streams is what the names of its random numbers begin with.
+	name, streams string
+	// address is what spec.nomad.address has for it, and servers are those that its clients join.
+	address string
+	servers []string
+
 	index  uint64
 	nodes  map[string]*node
 	order  []string // node IDs, the oldest first
@@ -30,8 +36,6 @@ type nomadServer struct {
 	spells int
 	// restored is when they were restored from a snapshot last.
 	restored time.Time
-	// mislaid is the chance by which guests lack their ID; nil: none do.
-	mislaid *stream
 	// hangs is the chance by which tasks don't stop in time; nil: all do.
 	hangs *stream
 	// restless servers report each drain as if it were sent, or had ended, just now.
@@ -49,6 +53,7 @@ type snapshot struct {
 
 // node is a client as the servers see it.
 type node struct {
+	in          *nomadServer
 	id, name    string
 	poolUID     string
 	owned       bool // a member's, by the meta that it was given
@@ -76,11 +81,19 @@ type drain struct {
 	ignoreSystem bool
 }
 
-func newNomadServer(w *Environment) *nomadServer {
-	n := &nomadServer{w: w, nodes: map[string]*node{}, index: 1}
-	n.nodes["external"] = &node{id: "external", name: "external", status: nomad.NodeReady, eligible: true}
+func newNomadServer(w *Environment, n nomadServer) *nomadServer {
+	n.w, n.nodes, n.index = w, map[string]*node{}, 1
+	n.nodes["external"] = &node{in: &n, id: "external", name: "external", status: nomad.NodeReady, eligible: true}
 	n.order = []string{"external"}
-	return n
+	return &n
+}
+
+// chance is a stream of random numbers of this Nomad's.
+func (n *nomadServer) chance(matter string) *stream { return n.w.chance.of(n.streams + matter) }
+
+// note adds a line of this Nomad's to the trace.
+func (n *nomadServer) note(about, format string, args ...any) {
+	n.w.note(n.name, about, format, args...)
 }
 
 // answers reports whether the servers work.
@@ -169,19 +182,19 @@ func (n *nomadServer) register(g *guest) {
 	}
 	x := n.nodes[g.nodeID]
 	if x == nil {
-		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, owned: true, eligible: true,
+		x = &node{in: n, id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, owned: true, eligible: true,
 			createIndex: n.index, registered: n.w.now}
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
 	}
 	x.guest, x.status, g.joined = g, nomad.NodeInitializing, true
-	n.w.note("Nomad", g.name, "the client registers")
+	n.note(g.name, "the client registers")
 	n.changed()
-	n.when(n.w.chance.of("nomad").between(200*time.Millisecond, 3*time.Second), func() {
+	n.when(n.chance("nomad").between(200*time.Millisecond, 3*time.Second), func() {
 		if n.nodes[x.id] == x && x.guest == g && g.lives && x.status == nomad.NodeInitializing {
 			x.status = nomad.NodeReady
 			n.back(x)
-			n.w.note("Nomad", x.name, "the node is ready")
+			n.note(x.name, "the node is ready")
 			n.changed()
 			n.evaluate()
 		}
@@ -191,7 +204,7 @@ func (n *nomadServer) register(g *guest) {
 // lost is called when a client has stopped: its node is down when heartbeats have been missed.
 func (n *nomadServer) lost(g *guest) {
 	nodeID := g.nodeID
-	n.when(n.w.chance.of("nomad").between(10*time.Second, 30*time.Second), func() {
+	n.when(n.chance("nomad").between(10*time.Second, 30*time.Second), func() {
 		x, same := n.nodes[nodeID], g.nodeID == nodeID
 		if x == nil || x.guest != g || same && (g.joined || g.lives && !g.cut) || x.status == nomad.NodeDown {
 			return
@@ -210,7 +223,7 @@ func (n *nomadServer) lost(g *guest) {
 
 func (n *nomadServer) down(x *node) {
 	x.status, x.downSince = nomad.NodeDown, n.w.now
-	n.w.note("Nomad", x.name, "the node is down")
+	n.note(x.name, "the node is down")
 }
 
 // disconnected has a node whose allocations may be out of touch for a while be called so, instead of down.
@@ -220,7 +233,7 @@ func (n *nomadServer) disconnected(x *node) bool {
 		return false
 	}
 	x.status = nomad.NodeDisconnected
-	n.w.note("Nomad", x.name, "the node is disconnected")
+	n.note(x.name, "the node is disconnected")
 	for _, a := range n.live(x.id) {
 		if a.job.disconnect > 0 {
 			a.status = "unknown"
@@ -298,7 +311,7 @@ func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error
 func (n *nomadServer) runTwice(x *node) {
 	for _, a := range n.on(x.id) {
 		if a.job.kind == batch && a.stopping {
-			n.w.note("Nomad", x.name, "places %s a second time", a.name())
+			n.note(x.name, "places %s a second time", a.name())
 			a.job.left++
 		}
 	}

@@ -54,14 +54,14 @@ var acts = []act{
 	}},
 	{"take name", takeName},
 	{"cordon node",
-		cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
-	{"cordon and flap", cordonAndFlap},
-	{"drain node", drainNode},
-	{"cancel drain", cancelDrain},
-	{"purge node", purgeNode},
+		ofNomad((*nomadServer).cordonNode)}, {"cordon and flap", ofNomad((*nomadServer).cordonAndFlap)},
+	{"cordon and flap", ofNomad((*nomadServer).cordonAndFlap)}, {"cordon and flap", ofNomad((*nomadServer).cordonAndFlap)},
+	{"drain node", ofNomad((*nomadServer).drainNode)},
+	{"cancel drain", ofNomad((*nomadServer).cancelDrain)},
+	{"purge node", ofNomad((*nomadServer).purgeNode)},
 	{"restart guest", restartGuest}, {"restart guest", restartGuest}, {"cut guest off", cutGuestOff},
-	{"change leader", changeLeader}, {"take read-job away", takeReadJob}, {"wrong address", wrongAddress},
-	{"dispatch", dispatch},
+	{"change leader", ofNomad((*nomadServer).changeLeader)}, {"take read-job away", ofNomad((*nomadServer).takeReadJob)},
+	{"wrong address", wrongAddress}, {"dispatch", ofNomad((*nomadServer).dispatch)},
 	{"refuse VMs", func(w *Environment, s *stream) {
 		w.harvester.refusing = w.now.Add(s.between(time.Second, 2*time.Minute))
 		w.note("Harvester", "", "refuses VMs for a while")
@@ -70,7 +70,7 @@ var acts = []act{
 		w.harvester.frozen = w.now.Add(s.between(time.Second, 3*time.Minute))
 		w.note("Harvester", "", "refuses changes of VMs for a while")
 	}},
-	{"slow Nomad", slowNomad},
+	{"slow Nomad", ofNomad((*nomadServer).slowDown)},
 	{"delete pool", deletePool},
 	{"template", template}, {"template", template},
 }
@@ -79,8 +79,10 @@ var acts = []act{
 func (w *Environment) operate() {
 	w.hide()
 	w.lackCapacity()
-	w.restore()
+	w.nomad.restore()
+	w.move()
 	w.misregister()
+	w.joinLate()
 	w.resist()
 	s := w.chance.of("operator")
 	for range w.Acts {
@@ -114,15 +116,15 @@ func scale(w *Environment, s *stream) {
 	}
 }
 
-func slowNomad(w *Environment, s *stream) {
-	w.nomad.slow = w.now.Add(s.between(10*time.Second, 3*time.Minute))
-	w.note("Nomad", "", "is slow for a while")
+func (n *nomadServer) slowDown(s *stream) {
+	n.slow = n.w.now.Add(s.between(10*time.Second, 3*time.Minute))
+	n.note("", "is slow for a while")
 }
 
 // flap asks for one member less and one more again, faster than a drain can be canceled.
 func flap(w *Environment, s *stream) {
 	if s.once(2) {
-		slowNomad(w, s)
+		w.nomad.slowDown(s)
 	}
 	at := time.Duration(0)
 	for n := range 3 + s.IntN(3) {
@@ -319,13 +321,13 @@ func restartGuest(w *Environment, s *stream) {
 	}
 }
 
-func dispatch(w *Environment, s *stream) {
-	for _, j := range w.nomad.jobs {
+func (n *nomadServer) dispatch(s *stream) {
+	for _, j := range n.jobs {
 		if j.kind == batch || j.kind == sysbatch {
 			j.left += 1 + s.IntN(3)
 		}
 	}
-	w.nomad.evaluate()
+	n.evaluate()
 }
 
 func deletePool(w *Environment, s *stream) {

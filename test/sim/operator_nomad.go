@@ -8,28 +8,34 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// anyNode is one of the members' nodes in Nomad.
-func (w *Environment) anyNode(s *stream) *node {
+// ofNomad is an act that concerns the first Nomad.
+func ofNomad(do func(*nomadServer, *stream)) func(*Environment, *stream) {
+	return func(w *Environment, s *stream) { do(w.nomad, s) }
+}
+
+// any is one of the members' nodes.
+func (n *nomadServer) any(s *stream) *node {
 	var owned []*node
-	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.owned {
+	for _, nodeID := range n.order {
+		if x := n.nodes[nodeID]; x.owned {
 			owned = append(owned, x)
 		}
 	}
-	if len(owned) == 0 || !w.nomad.answers() {
+	if len(owned) == 0 || !n.answers() {
 		return nil
 	}
 	return owned[s.IntN(len(owned))]
 }
 
-func cordonNode(w *Environment, s *stream) {
-	x := w.anyNode(s)
+func (n *nomadServer) cordonNode(s *stream) {
+	w := n.w
+	x := n.any(s)
 	if x == nil {
 		return
 	}
 	w.note("operator", x.name, "toggles the node's eligibility in Nomad")
 	was := x.eligible
-	_ = w.nomad.setEligible(x.id, !was, operator) // refused while it drains
+	_ = n.setEligible(x.id, !was, operator) // refused while it drains
 	if was && s.once(2) {
 		return // for good: until the end
 	}
@@ -37,22 +43,23 @@ func cordonNode(w *Environment, s *stream) {
 		if !w.faulty || !was && !w.wanted(x.id) {
 			return // tidied up by then, or leaving
 		}
-		_ = w.nomad.setEligible(x.id, was, operator) // gone by now, perhaps
+		_ = n.setEligible(x.id, was, operator) // gone by now, perhaps
 	})
 }
 
 // cordonAndFlap makes a node ineligible for good, well before its drain is requested and canceled. One
 // that is busy takes longer to drain.
-func cordonAndFlap(w *Environment, s *stream) {
-	x := w.anyNode(s)
-	for n := 0; n < 3 && x != nil && len(w.nomad.on(x.id)) == 0; n++ {
-		x = w.anyNode(s)
+func (n *nomadServer) cordonAndFlap(s *stream) {
+	w := n.w
+	x := n.any(s)
+	for i := 0; i < 3 && x != nil && len(n.on(x.id)) == 0; i++ {
+		x = n.any(s)
 	}
 	if x == nil {
 		return
 	}
 	w.note("operator", x.name, "makes the node ineligible in Nomad")
-	_ = w.nomad.setEligible(x.id, false, operator) // it was there a moment ago
+	_ = n.setEligible(x.id, false, operator) // it was there a moment ago
 	w.after(onTheWay+s.between(0, time.Minute), func() {
 		toAdd(w, -1)
 		w.after(s.between(500*time.Millisecond, pick(s, 3*time.Second, 20*time.Second)), func() { toAdd(w, 1) })
@@ -77,25 +84,27 @@ func (w *Environment) wanted(nodeID string) bool {
 	return n != nil && !leaving(n) && n.Spec.Drain == nil
 }
 
-func drainNode(w *Environment, s *stream) {
-	if x := w.anyNode(s); x != nil {
+func (n *nomadServer) drainNode(s *stream) {
+	w := n.w
+	if x := n.any(s); x != nil {
 		w.note("operator", x.name, "drains the node in Nomad")
 		d := &drain{ignoreSystem: s.once(2)}
 		if s.once(2) {
 			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
 		}
-		_ = w.nomad.setDrain(x.id, d, operator) // it was there a moment ago
+		_ = n.setDrain(x.id, d, operator) // it was there a moment ago
 	}
 }
 
 // cancelDrain is done once, or again and again for a while.
-func cancelDrain(w *Environment, s *stream) {
-	x := w.anyNode(s)
+func (n *nomadServer) cancelDrain(s *stream) {
+	w := n.w
+	x := n.any(s)
 	if x == nil {
 		return
 	}
 	w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
-	w.undo(x.id)
+	n.undo(x.id)
 	if !s.once(3) {
 		return
 	}
@@ -103,7 +112,7 @@ func cancelDrain(w *Environment, s *stream) {
 	w.note("operator", x.name, "does so again and again for a while")
 	var again func()
 	again = func() {
-		if w.undo(x.id) && w.now.Before(until) {
+		if n.undo(x.id) && w.now.Before(until) {
 			w.after(500*time.Millisecond, again)
 		}
 	}
@@ -111,14 +120,15 @@ func cancelDrain(w *Environment, s *stream) {
 }
 
 // undo is false if the node is gone.
-func (w *Environment) undo(nodeID string) bool {
-	return w.nomad.setDrain(nodeID, nil, operator) == nil && w.nomad.setEligible(nodeID, true, operator) == nil
+func (n *nomadServer) undo(nodeID string) bool {
+	return n.setDrain(nodeID, nil, operator) == nil && n.setEligible(nodeID, true, operator) == nil
 }
 
-func purgeNode(w *Environment, s *stream) {
-	if x := w.anyNode(s); x != nil {
+func (n *nomadServer) purgeNode(s *stream) {
+	w := n.w
+	if x := n.any(s); x != nil {
 		w.note("operator", x.name, "purges the node in Nomad")
-		_ = w.nomad.purge(x.id) // it was there a moment ago
+		_ = n.purge(x.id) // it was there a moment ago
 	}
 }
 
@@ -131,19 +141,21 @@ func cutGuestOff(w *Environment, s *stream) {
 }
 
 // changeLeader leaves the servers without one for a moment.
-func changeLeader(w *Environment, s *stream) {
-	w.note("Nomad", "", "changes its leader")
-	w.nomad.ledSince = w.now
-	if w.nomad.answers() {
-		w.nomad.away = w.now.Add(s.between(100*time.Millisecond, 8*time.Second))
+func (n *nomadServer) changeLeader(s *stream) {
+	w := n.w
+	n.note("", "changes its leader")
+	n.ledSince = w.now
+	if n.answers() {
+		n.away = w.now.Add(s.between(100*time.Millisecond, 8*time.Second))
 	}
 }
 
 // takeReadJob has our token see no allocations for a while, which no answer shows.
-func takeReadJob(w *Environment, s *stream) {
+func (n *nomadServer) takeReadJob(s *stream) {
+	w := n.w
 	w.note("operator", "", "takes read-job from the controllers' token for a while")
-	w.nomad.spells++
-	w.nomad.readJobLost = w.now.Add(s.between(time.Second, 4*time.Minute))
+	n.spells++
+	n.readJobLost = w.now.Add(s.between(time.Second, 4*time.Minute))
 }
 
 // wrongAddress has the pool ask for Nomad where there is none, for a while.
@@ -154,7 +166,8 @@ func wrongAddress(w *Environment, s *stream) {
 }
 
 func (w *Environment) rightAddress() {
-	if p := w.pool(); p != nil && p.Spec.Nomad.Address != "" {
-		w.edit("corrects the address of Nomad", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
+	if p := w.pool(); p != nil && p.Spec.Nomad.Address != w.joinedBy(p.Spec.Nomad.Servers).address {
+		w.edit("corrects the address of Nomad",
+			func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = w.joinedBy(p.Spec.Nomad.Servers).address })
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -22,7 +23,7 @@ func (w *Environment) misregister() {
 	if w.Without[otherIDs] || !s.once(4) {
 		return
 	}
-	w.nomad.mislaid = s
+	w.mislaid = s
 	for range s.IntN(3) {
 		w.after(s.between(0, w.Span), func() {
 			vm := w.anyVM(s)
@@ -37,6 +38,30 @@ func (w *Environment) misregister() {
 	}
 }
 
+// lateOthers is the name of what has some of these guests join when their member is drained, and its VM not deleted
+// yet, because the controllers can't reach Nomad for a while.
+const lateOthers = "late with other ID"
+
+// joinLate begins that.
+func (w *Environment) joinLate() {
+	s := w.chance.of(lateOthers)
+	if w.Without[lateOthers] || w.mislaid == nil || !s.once(2) {
+		return
+	}
+	w.store.watchers = append(w.store.watchers, func(was, is client.Object) {
+		before, _ := was.(*v1alpha1.NomadNode)
+		n, ok := is.(*v1alpha1.NomadNode)
+		if !ok || before == nil || before.Status.DrainResult != "" || n.Status.DrainResult == "" || !w.faulty {
+			return
+		}
+		m := w.checks.members[n.Name]
+		if g := w.checks.guestOf(m); g != nil && !g.lives && !g.stopping && s.once(2) {
+			g.another = true
+			w.cutOff(m.nomad, s.between(20*time.Second, 2*time.Minute))
+		}
+	})
+}
+
 // mislay has a guest register under another ID from now on, also after its VM has been started again.
 func (g *guest) mislay() {
 	c := g.w.checks
@@ -49,7 +74,7 @@ func (g *guest) mislay() {
 
 // mislays reports whether a guest that boots for the first time lacks its ID.
 func (g *guest) mislays() bool {
-	s := g.w.nomad.mislaid
+	s := g.w.mislaid
 	return s != nil && g.w.faulty && g.w.checks.otherIDOf[g.vm] == "" && s.once(3)
 }
 
@@ -57,8 +82,8 @@ func (g *guest) mislays() bool {
 // find all the time: one that a job has hidden from them is like anybody's.
 func (c *checks) othersOf(m *memberTruth) []*node {
 	var out []*node
-	for _, nodeID := range c.w.nomad.order {
-		if x := c.w.nomad.nodes[nodeID]; c.otherIDs[nodeID] == m && x.status != nomad.NodeDown && !x.hiddenOnce {
+	for _, x := range c.w.nodes() {
+		if c.otherIDs[x.id] == m && x.status != nomad.NodeDown && !x.hiddenOnce {
 			out = append(out, x)
 		}
 	}
@@ -81,7 +106,7 @@ func (c *checks) couldSee(t *task, m *memberTruth, a *alloc) bool {
 // nodeLived reports whether Nomad had a node of the member's ID that lived, a moment ago or still: then no other is
 // looked for.
 func (c *checks) nodeLived(t *task, m *memberTruth) bool {
-	x := c.w.nomad.nodes[m.nodeID]
+	x := c.nodeOf(m)
 	return x != nil && (x.status != nomad.NodeDown || !x.downSince.Before(t.began.Add(-mostLag)))
 }
 
@@ -89,7 +114,7 @@ func (c *checks) nodeLived(t *task, m *memberTruth) bool {
 // another ID, and had in the last minutes.
 func (c *checks) worksElsewhere(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	long := t.began.Add(-2 * time.Minute)
-	if n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || c.disturbed().After(long) {
+	if n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || c.unseen(t, m, n) || c.disturbed().After(long) {
 		return
 	}
 	for _, a := range c.atStake(m, n) {
@@ -125,14 +150,13 @@ func (w *Environment) moveOthersWork() {
 		if n.Status.BlockedBy != v1alpha1.BlockedByOtherNode || joined == nil {
 			continue
 		}
-		for _, nodeID := range w.nomad.order {
-			x := w.nomad.nodes[nodeID]
-			if n.DeletionTimestamp != nil || !strings.Contains(joined.Message, "nomad node drain -enable "+nodeID+")") {
+		for _, x := range w.nodes() {
+			if n.DeletionTimestamp != nil || !strings.Contains(joined.Message, "nomad node drain -enable "+x.id+")") {
 				continue
 			}
-			w.note("operator", n.Name, "drains Nomad node %s, and deletes the NomadNode", nodeID)
+			w.note("operator", n.Name, "drains Nomad node %s, and deletes the NomadNode", x.id)
 			if x.drain == nil {
-				_ = w.nomad.setDrain(nodeID, &drain{}, operator) // it is there
+				_ = x.in.setDrain(x.id, &drain{}, operator) // it is there
 			}
 			_ = w.store.remove(idOf(n), n.UID) // gone already is as good
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -32,12 +33,11 @@ type process struct {
 	booted time.Time
 
 	cache *cache
-	nomad *cluster
-	// nowhere is the cluster at an address where nobody answers.
-	nowhere *cluster
-	pools   *queue
-	nodes   *queue
-	tasks   []*task
+	// clusters are its ways to the Nomads, and one that leads nowhere.
+	clusters []*cluster
+	pools    *queue
+	nodes    *queue
+	tasks    []*task
 }
 
 // boot starts a controller.
@@ -45,7 +45,9 @@ func (w *Environment) boot() {
 	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1), booted: w.now}
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
-	p.nomad, p.nowhere = newCluster(p, ""), newCluster(p, nowhere)
+	for _, n := range append(w.nomads(), nil) {
+		p.clusters = append(p.clusters, newCluster(p, n))
+	}
 	pools, nodes, collector := w.reconcilers(p)
 	p.pools = newQueue(p, "pool", 4, pools)
 	p.nodes = newQueue(p, "node", 3, nodes)
@@ -57,7 +59,7 @@ func (w *Environment) boot() {
 			p.saw(nil, sh.objects[i])
 		}
 	}
-	p.nomad.start()
+	p.to(w.nomad).start()
 	p.collectGarbage(collector)
 }
 
@@ -75,9 +77,7 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 		d.Live = m.Live(d.Client, d.Live)
 	}
 	connections := &nomadlink.Connections{
-		Reader: d.Live, Defaults: nomadlink.Config{
-			Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}, Addresses: []string{"*"}},
-		Clusters: p, Clock: w,
+		Reader: d.Live, ReadDefaults: w.defaults, Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgeTimeout)
 	pr.Each = oneByOne // a task is one thread
@@ -104,27 +104,24 @@ func oneByOne(n, _ int, do func(i int) error) error {
 	return nil
 }
 
-// nowhere is an address where nobody answers.
-const nowhere = "http://nowhere.example.com:4646"
+// to is the process's way to a Nomad; nil: to none.
+func (p *process) to(n *nomadServer) *cluster {
+	return p.clusters[slices.IndexFunc(p.clusters, func(c *cluster) bool { return c.nomad == n })]
+}
 
-// clusterOf is the cluster that the member of a task is, or was last, a client of.
+// clusterOf is the way by which a task asks for its member, or for its pool.
 func (p *process) clusterOf(t *task) *cluster {
-	n, ok := p.cache.kinds[kindNode].objects[id{kindNode, t.request.Namespace, t.request.Name}].(*v1alpha1.NomadNode)
-	if ok && n.Spec.Nomad.Address == nowhere {
-		return p.nowhere
+	i := id{kindNode, t.request.Namespace, t.request.Name}
+	if n, ok := p.cache.kinds[kindNode].objects[i].(*v1alpha1.NomadNode); ok {
+		return p.to(p.w.at(n.Spec.Nomad.Address))
 	}
-	return p.nomad
+	return p.to(p.w.nomad)
 }
 
 // Get is nomadlink.Clusters'. A cluster is watched from when it is asked for.
 func (p *process) Get(conn nomad.Connection) nomad.Cluster {
-	c := p.nomad
-	if conn.Address == nowhere {
-		if c = p.nowhere; !c.watched {
-			c.watched = true
-			c.start()
-		}
-	}
+	c := p.to(p.w.at(conn.Address))
+	c.start()
 	if m := p.w.Mutation.Cluster; m != nil {
 		return m(p, c)
 	}

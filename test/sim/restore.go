@@ -20,10 +20,10 @@ type saved struct {
 	cordonedAt time.Time
 }
 
-// restore has a snapshot of Nomad's servers taken while something drains, most of all if a drain is about to be
+// restore has a snapshot of a Nomad's servers taken while something drains, most of all if a drain is about to be
 // canceled, and brought back later.
-func (w *Environment) restore() {
-	s := w.chance.of(restores)
+func (n *nomadServer) restore() {
+	w, s := n.w, n.chance(restores)
 	if w.Without[restores] || !s.once(4) {
 		return
 	}
@@ -31,15 +31,15 @@ func (w *Environment) restore() {
 	w.after(at, func() { toAdd(w, -1) })
 	at += s.between(time.Second, 15*time.Second)
 	w.after(at, func() {
-		if !w.faulty || !w.nomad.answers() {
+		if !w.faulty || !n.answers() {
 			return
 		}
-		w.note("operator", "", "takes a snapshot of Nomad")
-		taken := w.nomad.save()
+		w.note("operator", "", "takes a snapshot of %s", n.name)
+		taken := n.save()
 		w.after(s.between(0, 5*time.Second), func() { toAdd(w, 1) })
 		w.after(s.between(5*time.Second, 90*time.Second), func() {
-			if w.faulty && w.nomad.answers() {
-				w.nomad.bringBack(taken)
+			if w.faulty && n.answers() {
+				n.bringBack(taken)
 			}
 		})
 	})
@@ -65,7 +65,7 @@ func (n *nomadServer) save() map[string]saved {
 // bringBack restores a snapshot. Nodes that have joined since are forgotten, and their clients register again. What the
 // clients run they run on.
 func (n *nomadServer) bringBack(taken map[string]saved) {
-	n.w.note("operator", "", "restores Nomad from the snapshot")
+	n.w.note("operator", "", "restores %s from the snapshot", n.name)
 	n.ledSince, n.restored = n.w.now, n.w.now
 	for _, nodeID := range slices.Clone(n.order) {
 		x := n.nodes[nodeID]

@@ -39,13 +39,15 @@ func run(sc Scenario, traced bool) Result {
 func newEnvironment(sc Scenario) *Environment {
 	w := &Environment{Scenario: sc, now: epoch, chance: newChance(sc.Seed), faulty: true, trace: &trace{}}
 	w.store = newStore(w)
-	w.nomad = newNomadServer(w)
+	w.nomad, w.other = newNomadServer(w, first), newNomadServer(w, second)
+	w.home = w.nomad
 	w.checks = newChecks(w)
 	w.kubevirt = newKubevirt(w)
 	w.harvester = newHarvester(w)
 	w.collect()
 	w.furnish()
-	w.employ()
+	w.nomad.employ()
+	w.other.employ()
 	return w
 }
 
@@ -56,12 +58,16 @@ func (w *Environment) comeToRest() {
 	}
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken, w.calm = false, 0, w.now
-	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Blocks = w.now, w.now, w.now, 0
-	w.nomad.readJobLost = w.now
+	w.harvester.refusing, w.harvester.frozen, w.Faults.Blocks = w.now, w.now, 0
+	for _, n := range w.nomads() {
+		n.away, n.readJobLost = w.now, w.now
+	}
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
 	}
-	w.processes[len(w.processes)-1].nomad.cut = w.now
+	for _, c := range w.processes[len(w.processes)-1].clusters {
+		c.cut = w.now
+	}
 	w.tidy()
 	if w.End != Stays {
 		w.end()
@@ -77,8 +83,10 @@ func (w *Environment) end() {
 		_ = w.store.remove(idOf(p), p.UID) // it was there a moment ago
 	}
 	if w.End == DeletedUnseen {
-		w.note("Nomad", "", "is gone for good")
-		w.nomad.away = w.now.Add(1000 * time.Hour)
+		for _, n := range w.nomads() {
+			n.note("", "is gone for good")
+			n.away = w.now.Add(1000 * time.Hour)
+		}
 	}
 	w.free()
 }
@@ -91,6 +99,7 @@ func (w *Environment) tidy() {
 	}
 	w.endUpgrade()
 	w.rightAddress()
+	w.leadTo(w.nomad)
 	for _, host := range hosts {
 		w.endMaintenance(host)
 	}

@@ -76,7 +76,7 @@ func basePool() v1alpha1.NomadNodePoolSpec {
 	), true
 	return v1alpha1.NomadNodePoolSpec{
 		Nomad: v1alpha1.NomadSpec{
-			NomadClient: v1alpha1.NomadClient{Servers: []string{"10.0.0.10"}, IntroductionToken: v1alpha1.IntroductionAuto}},
+			NomadClient: v1alpha1.NomadClient{Servers: first.servers, IntroductionToken: v1alpha1.IntroductionAuto}},
 		Template: v1alpha1.NodeTemplate{
 			CPU: 2, Memory: resource.MustParse("4Gi"),
 			Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("10Gi"), Image: namespace + "/" + imageName}},
@@ -122,9 +122,9 @@ func (w *Environment) furnish() {
 	}
 }
 
-// employ gives Nomad jobs to run.
-func (w *Environment) employ() {
-	s := w.chance.of("jobs")
+// employ gives a Nomad jobs to run.
+func (n *nomadServer) employ() {
+	s := n.chance("jobs")
 	jobs := []*job{
 		{name: "web", kind: service, count: s.IntN(5), parallel: 1},
 		{name: "api", kind: service, count: s.IntN(3), parallel: 1 + s.IntN(2)},
@@ -137,7 +137,7 @@ func (w *Environment) employ() {
 			j.disconnect = s.between(time.Minute, 6*time.Minute)
 		}
 		if !s.once(3) {
-			w.nomad.jobs = append(w.nomad.jobs, j)
+			n.jobs = append(n.jobs, j)
 		}
 	}
 }

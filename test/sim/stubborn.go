@@ -17,9 +17,11 @@ func (w *Environment) resist() {
 	if w.Without[stubborn] || !s.once(4) {
 		return
 	}
-	w.nomad.hangs, w.nomad.restless = s, s.once(2)
-	if w.nomad.restless {
-		w.nomad.stir()
+	restless := s.once(2)
+	for _, n := range w.nomads() {
+		if n.hangs, n.restless = s, restless; restless {
+			n.stir()
+		}
 	}
 }
 

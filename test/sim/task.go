@@ -26,12 +26,23 @@ type task struct {
 	chose     map[*memberTruth]bool // whose drain it requested
 	requested int                   // of how many it did
 	repaired  int                   // how many of them because they don't work
-	recovered time.Time             // since when Nomad has been what it was then
-	viewed    time.Time             // when that was
-	seen      map[string]nomad.Node // the view of Nomad when it began
-	known     bool                  // Nomad was known then
+	sights    map[*cluster]*sight   // what was known of each Nomad when it began
+	asks      *sight                // of the one that it asks for its member
+}
+
+// sight is what a task's process knew of a Nomad when the task began.
+type sight struct {
+	seen      map[string]nomad.Node // the view of it
+	known     bool                  // it could be asked
 	notAsked  bool                  // or had not been asked by this process yet
 	asOf      time.Time             // since when the view shows nothing
+	recovered time.Time             // since when it has been what it was when the task viewed it last
+	viewed    time.Time             // when that was
+}
+
+func (c *cluster) sight() *sight {
+	return &sight{seen: c.view.Nodes, known: c.known(), notAsked: c.view.Health.State == nomad.HealthUnknown, asOf: c.asOf,
+		recovered: c.view.RecoveredSince, viewed: c.p.w.now}
 }
 
 // observation is what a task saw of a Nomad node when it asked Nomad itself.
@@ -47,9 +58,11 @@ type died struct{}
 func (w *Environment) begin(t *task, body, then func()) {
 	t.began, t.observed = w.now, map[string]observation{}
 	t.chose = map[*memberTruth]bool{}
-	n := t.p.clusterOf(t)
-	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.State == nomad.HealthUnknown, n.asOf
-	t.recovered, t.viewed = n.view.RecoveredSince, n.p.w.now
+	t.sights = map[*cluster]*sight{}
+	for _, c := range t.p.clusters {
+		t.sights[c] = c.sight()
+	}
+	t.asks = t.sights[t.p.clusterOf(t)]
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		t.yield = yield

@@ -31,14 +31,18 @@ const (
 
 func notFound(err error) bool { return errors.Is(err, nomad.ErrNodeNotFound) }
 
-func newCluster(p *process, address string) *cluster {
-	c := &cluster{p: p, tracked: map[string]bool{}, address: address}
+func newCluster(p *process, to *nomadServer) *cluster {
+	c := &cluster{p: p, nomad: to, tracked: map[string]bool{}}
 	c.judge()
 	return c
 }
 
 // start watches Nomad from now on, as internal/nomad does for each connection.
 func (c *cluster) start() {
+	if c.watched {
+		return
+	}
+	c.watched = true
 	c.list(0)
 	c.p.w.after(c.p.w.chance.of("watch").between(5*time.Millisecond, 100*time.Millisecond), c.checkToken)
 }
@@ -56,7 +60,7 @@ func (c *cluster) checkToken() {
 
 // readToken finds out if the token sees all allocations.
 func (c *cluster) readToken() {
-	c.tokenKnown, c.allocsUnknown, c.grants = true, c.p.w.nomad.lacksReadJob(), c.p.w.nomad.grants()
+	c.tokenKnown, c.allocsUnknown, c.grants = true, c.nomad.lacksReadJob(), c.nomad.grants()
 	c.judge()
 }
 
@@ -109,7 +113,7 @@ func (c *cluster) judge() {
 	if was.State == "" {
 		return
 	}
-	c.p.w.note(c.p.name, "", "Nomad is %s", h.State)
+	c.p.w.note(c.p.name, "", "%s is %s", c.name(), h.State)
 	for _, o := range c.p.cache.kinds[kindPool].order {
 		c.p.pools.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
 	}
@@ -135,10 +139,10 @@ func (c *cluster) list(index uint64) {
 		case c.p.dead:
 		case !c.reaches():
 			c.refused(s)
-		case index == 0 || w.nomad.index > index:
+		case index == 0 || c.nomad.index > index:
 			c.answer()
 		default:
-			w.nomad.waiting = append(w.nomad.waiting, c)
+			c.nomad.waiting = append(c.nomad.waiting, c)
 			w.after(pollNodes, func() {
 				if c.round == round {
 					c.Refresh()
@@ -150,8 +154,8 @@ func (c *cluster) list(index uint64) {
 
 // Refresh is nomad.Cluster's.
 func (c *cluster) Refresh() {
-	n := c.p.w.nomad
-	if !slices.Contains(n.waiting, c) {
+	n := c.nomad
+	if n == nil || !slices.Contains(n.waiting, c) {
 		return
 	}
 	n.waiting = slices.DeleteFunc(n.waiting, func(o *cluster) bool { return o == c })
@@ -170,9 +174,9 @@ func (c *cluster) answer() {
 		c.refused(s)
 		return
 	}
-	seen, index := w.nomad.snapshot(), w.nomad.index
+	seen, index := c.nomad.snapshot(), c.nomad.index
 	if w.faulty && s.once(w.Faults.Back) {
-		seen, index = w.nomad.past[0], 0
+		seen, index = c.nomad.past[0], 0
 	}
 	late := s.between(time.Millisecond, 10*time.Millisecond)
 	if w.faulty && s.once(w.Faults.Lag) {
@@ -278,7 +282,7 @@ func (c *cluster) poll() {
 	started := w.now
 	live := map[string][]nomad.Allocation{}
 	for nodeID := range c.tracked {
-		live[nodeID] = w.nomad.listed(w.nomad.live(nodeID))
+		live[nodeID] = c.nomad.listed(c.nomad.live(nodeID))
 	}
 	s := w.chance.of("watch")
 	late := s.between(time.Millisecond, 10*time.Millisecond)

@@ -59,7 +59,7 @@ func (n *nomadServer) on(nodeID string) []*alloc {
 
 // evaluate has the scheduler consider all jobs soon.
 func (n *nomadServer) evaluate() {
-	n.when(n.w.chance.of("scheduler").between(50*time.Millisecond, 500*time.Millisecond), func() {
+	n.when(n.chance("scheduler").between(50*time.Millisecond, 500*time.Millisecond), func() {
 		for _, j := range n.jobs {
 			n.schedule(j)
 		}
@@ -129,8 +129,8 @@ func (n *nomadServer) place(j *job, x *node) {
 	n.made++
 	a := &alloc{id: fmt.Sprintf("%04x-alloc", n.made), job: j, node: x, status: "pending", placed: n.w.now}
 	n.allocs = append(n.allocs, a)
-	n.w.note("Nomad", x.name, "places %s", a.name())
-	s := n.w.chance.of("scheduler")
+	n.note(x.name, "places %s", a.name())
+	s := n.chance("scheduler")
 	n.when(s.between(300*time.Millisecond, 3*time.Second), func() {
 		if n.lives(a) && !a.stopping {
 			a.status = "running"
@@ -160,8 +160,8 @@ func (n *nomadServer) fails(a *alloc) {
 		return
 	}
 	a.status = failed
-	n.w.note("Nomad", a.node.name, "%s fails, and cleans up", a.name())
-	n.when(n.w.chance.of("workload").between(time.Second, 40*time.Second), func() { n.ended(a, "cleaned up") })
+	n.note(a.node.name, "%s fails, and cleans up", a.name())
+	n.when(n.chance("workload").between(time.Second, 40*time.Second), func() { n.ended(a, "cleaned up") })
 	n.overFor(a)
 }
 
@@ -173,7 +173,7 @@ func (n *nomadServer) stopAlloc(a *alloc) {
 		return
 	}
 	a.stopping, a.stopped = true, n.w.now
-	takes := n.w.chance.of("scheduler").rarely(4, 3*time.Second, 30*time.Second) + n.hang()
+	takes := n.chance("scheduler").rarely(4, 3*time.Second, 30*time.Second) + n.hang()
 	n.when(takes, func() { n.ended(a, "complete") })
 	n.evaluate()
 }
@@ -187,13 +187,13 @@ func (n *nomadServer) ended(a *alloc, how string) {
 	if a.job.kind == batch && how == "lost" && a.status != failed {
 		a.job.left++
 	}
-	n.w.note("Nomad", a.node.name, "%s is %s", a.name(), how)
+	n.note(a.node.name, "%s is %s", a.name(), how)
 	n.overFor(a)
 }
 
 // overFor has drainer and scheduler learn that an allocation is over.
 func (n *nomadServer) overFor(a *alloc) {
 	n.lastEnded(a.node, a)
-	n.drainsOn(n.w.chance.of("drainer").between(150*time.Millisecond, 1200*time.Millisecond))
+	n.drainsOn(n.chance("drainer").between(150*time.Millisecond, 1200*time.Millisecond))
 	n.evaluate()
 }

@@ -1,0 +1,152 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// There are two Nomads that know nothing of each other: pools begin in the first, and may be moved to the second. The
+// streams of the first have the names that they had when there was one, so that its schedules stay what they are.
+var (
+	first  = nomadServer{name: "Nomad", servers: []string{"10.0.0.10"}}
+	second = nomadServer{name: "other Nomad", streams: "other Nomad: ", address: "http://other.example.com:4646",
+		servers: []string{"10.9.0.10"}, made: 0x8000}
+)
+
+const (
+	// controllersAddress is the controllers' own, for pools that name none.
+	controllersAddress = "http://nomad.example.com:4646"
+	// nowhere is an address where nobody answers.
+	nowhere = "http://nowhere.example.com:4646"
+)
+
+func (w *Environment) nomads() []*nomadServer { return []*nomadServer{w.nomad, w.other} }
+
+// nodes are those of both Nomads.
+func (w *Environment) nodes() []*node {
+	var out []*node
+	for _, n := range w.nomads() {
+		for _, nodeID := range n.order {
+			out = append(out, n.nodes[nodeID])
+		}
+	}
+	return out
+}
+
+// at is the Nomad that an address leads to; nil: none.
+func (w *Environment) at(address string) *nomadServer {
+	switch address {
+	case "":
+		return w.home
+	case controllersAddress:
+		return w.nomad
+	case w.other.address:
+		return w.other
+	}
+	return nil
+}
+
+// joinedBy is the Nomad that clients of these servers join.
+func (w *Environment) joinedBy(servers []string) *nomadServer {
+	if slices.Equal(servers, w.other.servers) {
+		return w.other
+	}
+	return w.nomad
+}
+
+// leadTo has the controllers' own address lead to a Nomad.
+func (w *Environment) leadTo(to *nomadServer) {
+	if w.home != to {
+		w.note("operator", "", "leads the controllers' own address to %s", to.name)
+		w.home, w.led = to, w.now
+	}
+}
+
+// defaults is the controllers' default connection, as they read it again and again.
+func (w *Environment) defaults() (nomadlink.Config, error) {
+	address := controllersAddress
+	if w.home != w.nomad {
+		address = w.home.address
+	}
+	return nomadlink.Config{Connection: nomad.Connection{Address: address}, Addresses: []string{"*"}}, nil
+}
+
+// ledAfter reports whether the controllers may have used another address of their own since, which they read every few
+// seconds.
+func (w *Environment) ledAfter(since time.Time) bool {
+	return w.led.After(since.Add(-10 * time.Second))
+}
+
+// leads reports whether a pool leads to the Nomad, or did at some time since.
+func (c *checks) leads(pool string, to *nomadServer, since time.Time) (always, ever bool) {
+	always = true
+	for _, a := range c.askedSince(pool, since) {
+		at := c.w.at(a.address) == to
+		always = always && at && (a.address != "" || !c.w.ledAfter(since))
+		ever = ever || at || a.address == "" && c.w.ledAfter(since)
+	}
+	return always, ever
+}
+
+// unseen reports whether the controllers can't know of a member's node: it was never seen, and is, or was
+// a moment ago, asked for in a Nomad that its guest doesn't join.
+func (c *checks) unseen(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
+	led := n.Spec.Nomad.Address == "" && (c.w.home != m.nomad || c.w.ledAfter(t.readAt()))
+	return n.Status.Nomad.Cluster == "" && (led || m.misled.After(t.readAt()))
+}
+
+// nodeOf is a member's node, in whichever Nomad has it; nil: none has.
+func (c *checks) nodeOf(m *memberTruth) *node {
+	for _, n := range c.w.nomads() {
+		if x := n.nodes[m.nodeID]; x != nil {
+			return x
+		}
+	}
+	return nil
+}
+
+// inPools reports whether a Nomad is the one that the pool leads to.
+func (n *nomadServer) inPools() bool {
+	p := n.w.pool()
+	return p != nil && n.w.at(p.Spec.Nomad.Address) == n
+}
+
+// joins is the Nomad that a member's guest joins: the one whose servers are in the user data of its first boot.
+func (k *kubevirt) joins(vm *kubevirtv1.VirtualMachine) *nomadServer {
+	if n := k.joined[vm.UID]; n != nil {
+		return n
+	}
+	n := k.w.nomad
+	if secret, ok := k.w.store.get(id{kindSecret, vm.Namespace, secretOf(vm)}).(*corev1.Secret); ok {
+		n = k.w.named(secret)
+	}
+	k.joined[vm.UID] = n
+	return n
+}
+
+// named is the Nomad whose servers a member's Secret names.
+func (w *Environment) named(secret *corev1.Secret) *nomadServer {
+	for _, n := range w.nomads() {
+		if bytes.Contains(secret.Data[cloudinit.UserDataKey], []byte(`"`+n.servers[0]+`"`)) {
+			return n
+		}
+	}
+	return w.nomad
+}
+
+// leadsTo checks that a member's guest joins the Nomad in which its NomadNode says that it is.
+func (c *checks) leadsTo(secret *corev1.Secret) {
+	m := c.members[secret.Labels[v1alpha1.NodeLabel]]
+	if n := c.w.named(secret); m != nil && n != m.nomad {
+		c.w.violate("I6", m.name, "its guest is made to join %s, and its NomadNode says %s", n.name, m.nomad.name)
+	}
+}
