@@ -101,6 +101,10 @@ func (c *checks) leads(pool string, to *nomadServer, since time.Time) (always, e
 // a moment ago, asked for in a Nomad that its guest doesn't join.
 func (c *checks) unseen(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
 	led := n.Spec.Nomad.Address == "" && (c.w.home != m.nomad || c.w.ledAfter(t.readAt()))
+	if t.what == "pool" { // which asks for such a member where it leads to itself
+		always, _ := c.leads(m.poolUID, m.nomad, t.readAt())
+		led = led || !always
+	}
 	return n.Status.Nomad.Cluster == "" && (led || m.misled.After(t.readAt()))
 }
 
