@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // Deps is what every controller needs: clients, a clock, and so on.
@@ -24,12 +25,13 @@ type Deps struct {
 	Namespaces []string
 }
 
-// CatchPanic calls a function and turns a panic into an error. In a goroutine of its own nobody else would, and the
-// process, which serves all pools, would end.
+// CatchPanic calls a function and turns a panic into an error; the log says where it was. In a goroutine of its own
+// nobody else would, and the process, which serves all pools, would end.
 func CatchPanic(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("panic: %v", p)
+			log.Log.Error(err, "panic", "stack", string(debug.Stack()))
 		}
 	}()
 	return do()

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -70,7 +71,7 @@ const requestsAtOnce = 16
 // requestDrains has members leave.
 func (r *Reconciler) requestDrains(ctx context.Context, s *scope, names []string, reason v1alpha1.DrainReason) error {
 	errs, leaving := make([]error, len(names)), make([]*v1alpha1.NomadNode, len(names))
-	failed := r.Each(len(names), requestsAtOnce, func(i int) error { // an error with one member doesn't stop the others
+	failed := r.Each(len(names), requestsAtOnce, func(i int) error { // an error with one doesn't stop the others
 		n := s.members[names[i]]
 		if errs[i] = r.requestDrain(ctx, s, n, reason); errs[i] == nil {
 			leaving[i] = n
@@ -199,7 +200,10 @@ func propagate(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	n.Labels[v1alpha1.PoolLabel], n.Labels[v1alpha1.RevisionLabel] = p.Name, n.Spec.Revision
 	n.Spec.ScaleIn.Drain = p.Spec.ScaleIn.Drain
 	n.Spec.Health.JoinTimeout = p.Spec.Health.JoinTimeout
-	n.Spec.ScaleIn.Purge = p.Spec.ScaleIn.Purge
+	n.Spec.ScaleIn.Purge = nil
+	if purge := p.Spec.ScaleIn.Purge; purge != nil {
+		n.Spec.ScaleIn.Purge = ptr.To(*purge) // many members are written at the same time, each with its answer
+	}
 }
 
 // syncMembers propagates the pool's settings to its members.

@@ -3,6 +3,8 @@ package pool
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,39 +41,48 @@ var (
 // +kubebuilder:rbac:groups=management.harvesterhci.io,resources=upgradeplans,verbs=list
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
 
-// hosts remembers what Harvester does with its hosts and itself: a pool whose members are slow to join, or don't work, is
-// reconciled for each change of each of them.
+// hosts remembers what Harvester does with its hosts and itself: a pool with members that are slow to join, or don't
+// work, is reconciled for each change of each of them.
 type hosts struct {
 	upgrade     kube.Recent[struct{}, *pool.Upgrade]
 	maintenance kube.Recent[string, bool]
 }
 
 // observeHosts reads what Harvester does with its hosts while members are slow to join, or don't work: the hosts may be
-// the cause.
-func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
+// the cause. What is remembered isn't enough before somebody is replaced: then it is read anew.
+func (r *Reconciler) observeHosts(ctx context.Context, s *scope, anew bool) error {
 	if !pool.NeedsHosts(s.snapshot) {
 		return nil
 	}
 	var err error
-	if s.snapshot.Upgrade, err = r.upgrading(ctx, s.snapshot.Now); err != nil {
+	if s.snapshot.Upgrade, err = r.upgrading(ctx, s.snapshot.Now, anew); err != nil {
 		return err
 	}
+	hosts := map[string]bool{}
+	for _, host := range s.snapshot.Suspension.Hosts { // of which members may work again, or be elsewhere
+		hosts[host] = false
+	}
 	for i := range s.snapshot.Members {
-		m := &s.snapshot.Members[i]
-		if m.Host == "" || m.Leaving || m.Ready {
-			continue
+		if m := &s.snapshot.Members[i]; m.Host != "" && !m.Leaving && !m.Ready {
+			hosts[m.Host] = false
 		}
-		if m.HostMaintenance, err = r.maintained(ctx, m.Host, s.snapshot.Now); err != nil {
+	}
+	for host := range hosts {
+		if hosts[host], err = r.maintained(ctx, host, s.snapshot.Now, anew); err != nil {
 			return err
 		}
 	}
-	s.snapshot.HostsKnown = true
+	for i := range s.snapshot.Members {
+		m := &s.snapshot.Members[i]
+		m.HostMaintenance = hosts[m.Host] && !m.Leaving && !m.Ready
+	}
+	maps.DeleteFunc(hosts, func(_ string, maintained bool) bool { return !maintained })
+	s.snapshot.HostsInMaintenance, s.snapshot.HostsKnown = slices.Sorted(maps.Keys(hosts)), true
 	return nil
 }
 
-func (r *Reconciler) upgrading(ctx context.Context, now time.Time) (*pool.Upgrade, error) {
-	u, _, ok := r.hosts.upgrade.Get(struct{}{}, now)
-	if ok {
+func (r *Reconciler) upgrading(ctx context.Context, now time.Time, anew bool) (*pool.Upgrade, error) {
+	if u, _, ok := r.hosts.upgrade.Get(struct{}{}, now); ok && !anew {
 		return u, nil
 	}
 	u, err := upgrading(ctx, r.Live)
@@ -81,9 +92,8 @@ func (r *Reconciler) upgrading(ctx context.Context, now time.Time) (*pool.Upgrad
 	return u, err
 }
 
-func (r *Reconciler) maintained(ctx context.Context, host string, now time.Time) (bool, error) {
-	is, _, ok := r.hosts.maintenance.Get(host, now)
-	if ok {
+func (r *Reconciler) maintained(ctx context.Context, host string, now time.Time, anew bool) (bool, error) {
+	if is, _, ok := r.hosts.maintenance.Get(host, now); ok && !anew {
 		return is, nil
 	}
 	is, err := maintained(ctx, r.Live, host)

@@ -2,10 +2,13 @@ package pool
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -74,22 +77,42 @@ func TestHostsAreReadOnceInTwoSeconds(t *testing.T) {
 			return nil
 		},
 	})}
-	observe := func() {
+	observe := func(anew bool) {
 		down := pool.Member{Name: "a", Host: "host-1", Joined: true, UnhealthyTime: at}
 		s := &scope{snapshot: pool.Snapshot{Now: at, Members: []pool.Member{down, down}}}
-		if err := r.observeHosts(t.Context(), s); err != nil || !s.snapshot.HostsKnown {
+		if err := r.observeHosts(t.Context(), s, anew); err != nil || !s.snapshot.HostsKnown {
 			t.Fatalf("known: %t, %v", s.snapshot.HostsKnown, err)
 		}
 	}
 	for range 3 {
-		observe()
+		observe(false)
 	}
 	if lists != 2 || gets != 1 { // upgrades and plans, and one host
 		t.Errorf("%d lists and %d hosts were read, not 2 and 1", lists, gets)
 	}
 	at = at.Add(2 * time.Second)
-	if observe(); lists != 4 || gets != 2 {
+	if observe(false); lists != 4 || gets != 2 {
 		t.Errorf("later %d lists and %d hosts were read in all, not 4 and 2", lists, gets)
+	}
+	if observe(true); lists != 6 || gets != 3 {
+		t.Errorf("before somebody is replaced %d lists and %d hosts were read in all, not 6 and 3", lists, gets)
+	}
+}
+
+// A member that works for a moment doesn't end the maintenance of its host: the others' time would begin anew each time.
+func TestMaintenanceGoesOnWhileItsMembersWork(t *testing.T) {
+	host := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "host-1", Annotations: map[string]string{maintainAnnotation: "running"}}}
+	r := &Reconciler{Live: interceptor.NewClient(fake.NewClientBuilder().WithObjects(host).Build(), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return nil },
+	})}
+	works := pool.Member{Name: "a", Host: host.Name, Joined: true, Ready: true}
+	s := &scope{snapshot: pool.Snapshot{Now: now, Members: []pool.Member{works},
+		Suspension: pool.Suspension{Hosts: []string{host.Name}}}}
+	if err := r.observeHosts(t.Context(), s, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.snapshot.HostsInMaintenance; !slices.Equal(got, []string{host.Name}) || s.snapshot.Members[0].HostMaintenance {
+		t.Errorf("hosts in maintenance: %v; the member that works: %t", got, s.snapshot.Members[0].HostMaintenance)
 	}
 }
 

@@ -63,7 +63,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	}
 	s.snapshot.Suspension = suspensionOf(p.Status.Suspension)
 	s.snapshot = s.snapshot.Resumed()
-	if err := r.observeHosts(ctx, s); err != nil {
+	if err := r.observeHosts(ctx, s, from == r.Live); err != nil {
 		return nil, err
 	}
 	s.snapshot.Suspension = s.snapshot.Suspension.Update(s.snapshot)

@@ -101,11 +101,16 @@ func judged(x *index, p *Plan, ms []*Member) []*Member {
 // unjudged returns why none of the members is replaced, because of the Nomad that they are in.
 func unjudged(ms []*Member) *condition.Problem {
 	if slices.ContainsFunc(ms, func(m *Member) bool { return m.NomadUnknown }) {
-		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
-			"Nobody is replaced while Nomad can't be asked: those that don't work are in another cluster than the pool's."}
+		return nomadOfMembersUnknown
 	}
 	return nomadRecovering
 }
+
+// nomadOfMembersUnknown is about members that are in another Nomad cluster than the pool's, or are asked for with other
+// credentials.
+var nomadOfMembersUnknown = &condition.Problem{v1alpha1.ReasonNomadUnknown,
+	"Of some members Nomad can't be asked, so it isn't known if they work, and none of them is replaced; their own Ready " +
+		"says why (kubectl get nn)."}
 
 var nomadRecovering = &condition.Problem{v1alpha1.ReasonNomadRecovering,
 	"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
@@ -205,8 +210,8 @@ func (s *Snapshot) isAiling(m *Member) (ails bool, in time.Duration) {
 	case !m.VMMade || m.Blocked != nil:
 		return false, 0
 	}
-	began := m.JoinDeadline.Add(-s.Health.JoinTimeout.Duration)
-	in = max(began.Add(slowJoin).Sub(s.Now), 0)
+	timeout := s.Health.JoinTimeout.Duration
+	in = max(m.JoinDeadline.Add(min(slowJoin, timeout/2)-timeout).Sub(s.Now), 0)
 	return in == 0, in
 }
 

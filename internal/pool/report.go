@@ -21,7 +21,7 @@ func (x *index) counts() Counts {
 	c := Counts{Replicas: len(x.active), Updated: len(x.updated), Draining: len(x.Members) - len(x.active)}
 	for _, m := range x.active {
 		switch {
-		case m.Ready, m.WorkedLast && !x.NomadKnown:
+		case m.Ready, m.WorkedLast:
 			c.Ready++
 		case m.isJoining():
 			c.Joining++
@@ -203,6 +203,9 @@ func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Conditio
 	}
 	if p.RepairBlocked != nil {
 		return p.RepairBlocked.False()
+	}
+	if x.NomadKnown && slices.ContainsFunc(x.active, func(m *Member) bool { return m.NomadUnknown }) {
+		return nomadOfMembersUnknown.False()
 	}
 	if c.Ready < x.Replicas {
 		return tooFewReady(x, p, c)

@@ -22,10 +22,10 @@ func TestCounts(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	workedLast := func(m *pool.Member) { m.Ready, m.WorkedLast = false, true }
+	workedLast := func(m *pool.Member) { m.Ready, m.WorkedLast, m.NomadUnknown = false, true, true }
 	s = snapshot(9, member("a", workedLast), member("b", notReady))
-	if got, want := pool.Count(s), (pool.Counts{Replicas: 2, Updated: 2, Unhealthy: 2}); got != want {
-		t.Errorf("Nomad says that they don't work: %+v, want %+v", got, want)
+	if got, want := pool.Count(s), (pool.Counts{Replicas: 2, Ready: 1, Updated: 2, Unhealthy: 1}); got != want {
+		t.Errorf("the Nomad of one that worked last can't be asked: %+v, want %+v", got, want)
 	}
 	nomadUnknown(&s)
 	if got, want := pool.Count(s), (pool.Counts{Replicas: 2, Ready: 1, Updated: 2, Unhealthy: 1}); got != want {

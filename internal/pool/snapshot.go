@@ -49,6 +49,8 @@ type Snapshot struct {
 	NomadRecovered time.Time
 	// HostsKnown is true if it was observed what Harvester does with its hosts and itself. See NeedsHosts.
 	HostsKnown bool
+	// HostsInMaintenance are those of members that don't work, and of Suspension.Hosts, that are in maintenance, sorted.
+	HostsInMaintenance []string
 	// Upgrade is the upgrade of Harvester that is under way, which stops and moves VMs; nil: none. Only observed when
 	// NeedsHosts.
 	Upgrade *Upgrade

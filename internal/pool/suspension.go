@@ -11,7 +11,8 @@ import (
 type Suspension struct {
 	// Upgrading is true while Harvester is being upgraded.
 	Upgrading bool
-	// Hosts are those in maintenance, sorted.
+	// Hosts are those in maintenance that had a member that didn't work, sorted. One stays until its own maintenance is
+	// over: its members may work now and then meanwhile.
 	Hosts []string
 	// NomadUnknown is true while Nomad can't be asked, and members should join. Those that had joined have no such time:
 	// when Nomad is known again, the time for which they don't work begins by itself.
@@ -32,7 +33,7 @@ func (u Suspension) Update(s Snapshot) Suspension {
 	}
 	ended := u.NomadUnknown && s.NomadKnown
 	if s.HostsKnown {
-		now.Upgrading, now.Hosts = s.Upgrade != nil, hostsInMaintenance(s)
+		now.Upgrading, now.Hosts = s.Upgrade != nil, s.HostsInMaintenance
 		over := func(host string) bool { return !slices.Contains(now.Hosts, host) }
 		ended = ended || u.Upgrading && !now.Upgrading || slices.ContainsFunc(u.Hosts, over)
 	}
@@ -40,17 +41,6 @@ func (u Suspension) Update(s Snapshot) Suspension {
 		now.Resumed = s.Now.Truncate(time.Second)
 	}
 	return now
-}
-
-func hostsInMaintenance(s Snapshot) []string {
-	var out []string
-	for _, m := range newIndex(s).inMaintenance {
-		if !slices.Contains(out, m.Host) {
-			out = append(out, m.Host)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // awaitsJoins reports whether the time to join runs for some members.
@@ -61,24 +51,32 @@ func awaitsJoins(s Snapshot) bool {
 }
 
 // Resumed returns the snapshot in which the timeouts of members to join, or to work again, began anew when the last
-// suspension was over.
+// suspension was over. It copies the members only if that changes one.
 func (s Snapshot) Resumed() Snapshot {
-	s.Members = slices.Clone(s.Members)
-	for i := range s.Members {
-		m := &s.Members[i]
-		from := s.Suspension.Resumed
-		if m.Elsewhere && m.NomadRecovered.After(from) {
-			from = m.NomadRecovered // the pool notes since when its own Nomad is known alone
-		}
-		if from.IsZero() {
+	from, before := s.Suspension.Resumed, s.Members
+	if from.IsZero() {
+		return s
+	}
+	for i, m := range before {
+		resumed := m.resumed(from, s.Now, s.Health.JoinTimeout.Duration)
+		if resumed == m {
 			continue
 		}
-		if until := from.Add(s.Health.JoinTimeout.Duration); m.JoinExpired && m.JoinDeadline.Before(until) {
-			m.JoinDeadline, m.JoinExpired = until, !s.Now.Before(until)
+		if &s.Members[0] == &before[0] {
+			s.Members = slices.Clone(before)
 		}
-		if !m.UnhealthyTime.IsZero() && m.UnhealthyTime.Before(from) {
-			m.UnhealthyTime = from
-		}
+		s.Members[i] = resumed
 	}
 	return s
+}
+
+// resumed is the member with timeouts that began at from, unless they began later.
+func (m Member) resumed(from, now time.Time, joinTimeout time.Duration) Member {
+	if until := from.Add(joinTimeout); m.JoinExpired && m.JoinDeadline.Before(until) {
+		m.JoinDeadline, m.JoinExpired = until, !now.Before(until)
+	}
+	if !m.UnhealthyTime.IsZero() && m.UnhealthyTime.Before(from) {
+		m.UnhealthyTime = from
+	}
+	return m
 }

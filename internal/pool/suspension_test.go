@@ -39,6 +39,8 @@ func TestSuspensionIsRecorded(t *testing.T) {
 		"it ends, and a maintenance began": {upgrade, maintained, nil, pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
 		"one of two maintenances ends": {pool.Suspension{Hosts: []string{"h0", "h1"}}, maintained, nil,
 			pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
+		"its member works for a moment": {pool.Suspension{Hosts: []string{"h1"}}, some(1, "up", on("h1")),
+			func(s *pool.Snapshot) { s.HostsInMaintenance = []string{"h1"} }, pool.Suspension{Hosts: []string{"h1"}}},
 		"it ended before": {over, down, nil, over},
 		"another begins":  {over, down, upgrading, pool.Suspension{Upgrading: true, Resumed: before}},
 		"Nomad can't be asked, and one should join": {pool.Suspension{}, some(1, "a", joining), nomadUnknown,
@@ -61,6 +63,13 @@ func TestSuspensionIsRecorded(t *testing.T) {
 			if test.change != nil {
 				test.change(&s)
 			}
+			for _, m := range s.Members {
+				if m.HostMaintenance {
+					s.HostsInMaintenance = append(s.HostsInMaintenance, m.Host)
+				}
+			}
+			slices.Sort(s.HostsInMaintenance)
+			s.HostsInMaintenance = slices.Compact(s.HostsInMaintenance)
 			if got := test.was.Update(s); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
@@ -118,31 +127,7 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 	}
 }
 
-// The time to join, and not to work, begins anew too when another Nomad than the pool's is known again, that a member is
-// in.
-func TestTimeBeginsAnewInAnotherNomad(t *testing.T) {
-	for name, test := range map[string]struct {
-		member pool.Member
-		wake   time.Duration
-	}{
-		"didn't join":  {member("a", late, awaySince(2*time.Minute)), 8 * time.Minute},
-		"doesn't work": {member("a", unhealthy(time.Hour), awaySince(2*time.Minute)), 3 * time.Minute},
-	} {
-		s := tended(all(some(4, "up"), []pool.Member{test.member}), func(s *pool.Snapshot) {
-			s.Health.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
-			s.Rollout.Type = v1alpha1.OnDelete
-		})
-		if p := pool.Decide(s.Resumed()); len(p.Failed)+len(p.Unhealthy) > 0 || p.Wake != test.wake {
-			t.Errorf("%s: failed %v, unhealthy %v, next plan in %s", name, p.Failed, p.Unhealthy, p.Wake)
-		}
-		s.Now = now.Add(test.wake)
-		if p := pool.Decide(s.Resumed()); len(p.Failed)+len(p.Unhealthy) != 1 {
-			t.Errorf("%s: never replaced", name)
-		}
-	}
-}
-
-// Nor is a member replaced that hasn't joined another Nomad than the pool's, while that can't be asked.
+// No member is replaced that hasn't joined another Nomad than the pool's, while that can't be asked.
 func TestNobodyIsReplacedWhoseNomadIsUnknown(t *testing.T) {
 	p := pool.Decide(tended(all(some(4, "up"), some(1, "a", late, awayInUnknown)),
 		func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }))

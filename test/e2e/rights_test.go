@@ -37,6 +37,15 @@ var (
 	}
 )
 
+// There the controller makes no VMs, and nobody is to find that out later.
+func TestOthersMakeNoPoolsInThePlatformsNamespaces(t *testing.T) {
+	t.Parallel()
+	p := newPool("of-the-platform", 0)
+	p.Namespace = metav1.NamespaceSystem
+	asks(t, "metadata.namespace: kube-system is of the platform",
+		func() error { return w.Client.Create(t.Context(), p, client.DryRunAll) })
+}
+
 // The controller makes VMs, reads Secrets and images of other namespaces with rights of its own. Through a pool nobody
 // gets at what he couldn't get at himself, and the refusal names the right.
 func TestOthersGetNothingThroughAPool(t *testing.T) {
