@@ -13,11 +13,11 @@ import (
 // no request: a stale cache may lack one.
 func (r *Reconciler) undoDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	fresh, found, err := r.asked(ctx, s, out)
-	if err != nil || out.Nomad != nil { // or the node is external
+	if err != nil {
 		return err
 	}
 	if !found || !member.DrainsForNothing(fresh) {
-		out.RetryAfter = viewRetry // undone already; the view catches up in a moment
+		out.RetryAfter = viewRetry // undone already, or the node is external; the view catches up in a moment
 		return nil
 	}
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {

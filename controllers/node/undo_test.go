@@ -32,6 +32,8 @@ func TestRestoredDrainIsUndone(t *testing.T) {
 		LastDrain: &nomad.Drain{Status: nomad.DrainDraining, DrainID: "request-1"}}
 	other := drains
 	other.LastDrain = &nomad.Drain{Status: nomad.DrainDraining}
+	external := drains
+	external.Name = "another"
 	for name, c := range map[string]struct {
 		cordonedFor, calls, message string
 		inside                      nomad.Node
@@ -41,6 +43,7 @@ func TestRestoredDrainIsUndone(t *testing.T) {
 		"an operator did before":   {"", "inspect cancel drain", "stays ineligible", drains, false},
 		"undone, unseen yet":       {"request-1", "inspect", "", nomad.Node{Name: "p-1", Eligible: true}, false},
 		"an operator's meanwhile":  {"request-1", "inspect", "", other, false},
+		"external by now":          {"request-1", "inspect", "", external, false},
 		"requested, unseen by us":  {"request-1", "inspect", "", drains, true},
 		"another request cordoned": {"request-0", "inspect cancel drain", "stays ineligible", drains, false},
 	} {
@@ -54,7 +57,10 @@ func TestRestoredDrainIsUndone(t *testing.T) {
 			if c.stale {
 				s.Live = requestedMeanwhile{s.Live}
 			}
-			s.reconcile(t)
+			res := s.reconcile(t)
+			if c.message == "" && !c.stale && res.RequeueAfter != viewRetry {
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
+			}
 			if c.message != "" { // the request is there again before anything is done to the node
 				d, e := s.node(t).Spec.Drain, s.event()
 				if d == nil || d.ID != "request-1" || !d.Canceled || len(s.nomad.calls) != 1 || !strings.Contains(e, "snapshot") {
