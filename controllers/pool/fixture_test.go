@@ -34,6 +34,7 @@ type nomadStub struct {
 	nomad.Cluster
 	view      nomad.View
 	refreshes int
+	mute      error // why it doesn't tell how busy nodes are; nil: it does
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }

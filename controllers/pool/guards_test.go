@@ -20,6 +20,9 @@ import (
 
 // Usage is of nodes without allocations.
 func (n *nomadStub) Usage(_ context.Context, ids []string) (map[string]nomad.Usage, error) {
+	if n.mute != nil {
+		return nil, n.mute
+	}
 	out := map[string]nomad.Usage{}
 	for _, id := range ids {
 		out[id] = nomad.Usage{}
