@@ -80,7 +80,7 @@ func (s *Collector) collectSafely(ctx context.Context) error {
 		return err
 	})
 	if !whole {
-		s.seen, s.answers = orphan.Seen{}, nil // they may be half written
+		s.seen = orphan.Seen{} // as after an error
 	}
 	return err
 }

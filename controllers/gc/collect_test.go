@@ -111,9 +111,15 @@ func (s *fixture) collectFor(t *testing.T, d time.Duration) []string {
 		}
 		s.clock.Step(s.Interval)
 	}
+	return s.left(t)
+}
+
+// left is what isn't removed of the lost member's.
+func (s *fixture) left(t *testing.T) []string {
+	t.Helper()
 	var left []string
 	for name, o := range map[string]client.Object{lostClaim: &corev1.PersistentVolumeClaim{}, lostName: &corev1.Secret{}} {
-		if s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: name}, o) == nil {
+		if s.Live.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: name}, o) == nil {
 			left = append(left, name)
 		}
 	}
@@ -306,6 +312,8 @@ func TestWhatIsInUseIsNotRemoved(t *testing.T) {
 			more: other(volume(kubevirtv1.VolumeSource{CloudInitNoCloud: &cloudInit})), want: []string{lostName}},
 		{name: "a node that Nomad is about to hear of again",
 			change: func(s *fixture) { s.nomad.view.RecoveredSince = s.clock.Now().Add(time.Hour) }, want: []string{lostID}},
+		{name: "a node of a Nomad that can't be asked any more",
+			change: func(s *fixture) { s.nomad.view.Health.State = nomad.HealthUnreachable }, want: []string{lostID}},
 		{name: "a node of another pool", change: func(s *fixture) { s.edit(func(n *nomad.Node) { n.PoolUID = "another" }) },
 			want: []string{lostID}},
 		{name: "a node that has come back",
