@@ -24,12 +24,17 @@ help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@printf '%s\n' '' 'Settings of make world, before it, as in ACL=yes make world:' $(WORLD_SETTINGS)
 
+# Before anything is compiled: that takes seconds, or minutes the first time.
+say_at_once = @echo 'make $@: compiling its program first, if need be; Ctrl-C ends it'
+
 .PHONY: demo
 demo: needs ## Scale a pool out and in on an embedded test environment, start to end
+	$(say_at_once)
 	@go run ./hack/demo
 
 .PHONY: world
 world: needs ## Leave the test environment running; source .world/env to use it
+	$(say_at_once)
 	@go run ./hack/world
 
 .PHONY: tools

@@ -65,7 +65,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		_, _ = fmt.Fprintln(out, "ending the world…")
 		err = errors.Join(err, w.Stop())
 	}()
-	p := &product{env: w, out: out}
+	p := &product{env: w, out: out, nomadAddr: w.NomadAddr, caFile: w.Kube.CA.File}
 	if err := p.install(ctx); err != nil {
 		return err
 	}

@@ -13,10 +13,21 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
+// starter is the environment, as far as product needs it.
+type starter interface {
+	InstallProduct(ctx context.Context) error
+	StartPrometheus(ctx context.Context, targets ...string) (*testenv.Prometheus, error)
+	StartController(ctx context.Context, o testenv.ControllerOptions) (*testenv.Controller, error)
+	StartAutoscaler(ctx context.Context, o testenv.AutoscalerOptions) (*nomad.Autoscaler, error)
+	MetricsToken(ctx context.Context) (string, error)
+}
+
 // product is what runs of ours in the world.
 type product struct {
-	env *testenv.Environment
+	env starter
 	out io.Writer
+	// nomadAddr is the address of Nomad, and caFile has the CA of the certificate for metrics.
+	nomadAddr, caFile string
 
 	controller *testenv.Controller // nil with CONTROLLER=no
 	autoscaler *nomad.Autoscaler
@@ -31,7 +42,7 @@ func (p *product) install(ctx context.Context) error {
 		return p.env.InstallProduct(ctx)
 	}
 	if isYes("PROMETHEUS") {
-		prometheus, err := p.env.StartPrometheus(ctx, strings.TrimPrefix(p.env.NomadAddr, "http://"))
+		prometheus, err := p.env.StartPrometheus(ctx, strings.TrimPrefix(p.nomadAddr, "http://"))
 		if err != nil {
 			return err
 		}
@@ -57,7 +68,7 @@ func (p *product) start(ctx context.Context) error {
 		return err
 	}
 	p.say("  to read these: curl --cacert %s -H \"Authorization: Bearer $(kubectl create token -n default %s)\" %s\n",
-		p.env.Kube.CA.File, testenv.MetricsAccount, p.controller.MetricsURL)
+		p.caFile, testenv.MetricsAccount, p.controller.MetricsURL)
 	if p.autoscaler != nil {
 		if err := p.autoscaler.Stop(); err != nil {
 			return err
