@@ -32,8 +32,8 @@ func (c *factsCache) of(n *v1alpha1.NomadNode, now time.Time) (blueprint.Facts, 
 	return f, ok && (!copied(f) || !at.Before(n.CreationTimestamp.Add(time.Second)))
 }
 
-// copied is true if somebody's text goes into the member as it was read. Of all else nothing goes into it but names, and
-// how a class's volumes are used.
+// copied is true if somebody's text goes into the member as it was read. Of all else only names do, and how a class's
+// volumes are used.
 func copied(f blueprint.Facts) bool {
 	return len(f.Secrets) > 0 || len(f.KeyPairs) > 0 || f.From != nil
 }

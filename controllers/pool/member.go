@@ -16,7 +16,7 @@ func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool
 	if v, found := link.View.Nodes[n.Spec.NodeID]; found {
 		s.Nomad = nomadlink.NodeOf(n, v)
 	}
-	s.Nomad.Known = link.Known
+	s.Nomad.Known, s.Nomad.NotAsked = link.Known, link.NotAsked
 	if link.Cluster != nil && s.Node.Emptying() {
 		s.Nomad.Batch = batchOn(link.Cluster.Allocations(), n.Spec.NodeID, now)
 	}

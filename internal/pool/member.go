@@ -21,7 +21,7 @@ func MemberOf(s nodestate.State) Member {
 		Halted: r.BlockedBy == v1alpha1.BlockedByHalt, Stuck: r.BlockedBy == v1alpha1.BlockedByRemoval,
 	}
 	n := s.Nomad
-	m.NomadUnknown, m.NomadRecovered = !n.Known, s.NomadRecovered
+	m.NomadUnknown, m.NomadNotAsked, m.NomadRecovered = !n.Known, n.NotAsked, s.NomadRecovered
 	if r.IDTaken {
 		n = nodestate.Nomad{Known: n.Known}
 	}

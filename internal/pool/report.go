@@ -204,7 +204,7 @@ func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Conditio
 	if p.RepairBlocked != nil {
 		return p.RepairBlocked.False()
 	}
-	if x.NomadKnown && slices.ContainsFunc(x.active, func(m *Member) bool { return m.NomadUnknown }) {
+	if x.NomadKnown && slices.ContainsFunc(x.active, func(m *Member) bool { return m.NomadUnknown && !m.NomadNotAsked }) {
 		return nomadOfMembersUnknown.False()
 	}
 	if c.Ready < x.Replicas {

@@ -14,6 +14,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
+// workedLast is in a Nomad that can't be asked.
+func workedLast(m *pool.Member) { m.Ready, m.WorkedLast, m.NomadUnknown = false, true, true }
+
 func TestCounts(t *testing.T) {
 	s := snapshot(9, member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
 		member("late", late), member("down", notReady), member("without-token", lacks(v1alpha1.ReasonIntroductionToken)),
@@ -22,7 +25,6 @@ func TestCounts(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	workedLast := func(m *pool.Member) { m.Ready, m.WorkedLast, m.NomadUnknown = false, true, true }
 	s = snapshot(9, member("a", workedLast), member("b", notReady))
 	if got, want := pool.Count(s), (pool.Counts{Replicas: 2, Ready: 1, Updated: 2, Unhealthy: 1}); got != want {
 		t.Errorf("the Nomad of one that worked last can't be asked: %+v, want %+v", got, want)
@@ -188,6 +190,10 @@ func TestOtherConditions(t *testing.T) {
 func TestReadyCondition(t *testing.T) {
 	everything := func(s *pool.Snapshot) { badImage(s); nomadUnknown(s) }
 	runReports(t, v1alpha1.PoolReady, []reportCase{
+		{name: "the Nomad of one can't be asked", s: snapshot(1, member("a", workedLast)),
+			reason: v1alpha1.ReasonNomadUnknown, message: "none of them is replaced"},
+		{name: "nor has been asked since the start", s: snapshot(1, member("a", workedLast,
+			func(m *pool.Member) { m.NomadNotAsked = true })), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true,

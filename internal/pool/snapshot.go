@@ -90,10 +90,10 @@ type Member struct {
 	Created time.Time
 	// Elsewhere is true for a member that is in another Nomad cluster than the pool's connection leads to now.
 	Elsewhere bool
-	// NomadUnknown is true while the Nomad that the member is in can't be asked, and NomadRecovered is when that came back
-	// or changed its leader last. It needn't be the pool's.
-	NomadUnknown   bool
-	NomadRecovered time.Time
+	// NomadUnknown is true while the Nomad that the member is in can't be asked, also while it hasn't been since the start
+	// (NomadNotAsked). NomadRecovered is when it came back or changed its leader last. It needn't be the pool's.
+	NomadUnknown, NomadNotAsked bool
+	NomadRecovered              time.Time
 	// Leaving is true for a member with a drain request or a deletionTimestamp; it doesn't count.
 	Leaving bool
 	// LeavingSince is when the drain was requested.
