@@ -56,7 +56,7 @@ func (c *checks) givenUp(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	switch {
 	case c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) || n.Spec.ScaleIn.Drain.OnTimeout == v1alpha1.DrainRetain:
 		c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
-	case t.asks.notAsked && len(c.atStake(m, n)) > 0:
+	case t.asks.notAsked && !c.w.ledAfter(t.began) && len(c.atStake(m, n)) > 0:
 		c.w.violate("I1", m.name, "given up by a controller that has just started, and has not asked Nomad")
 	}
 }
