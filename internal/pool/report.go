@@ -201,16 +201,24 @@ func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Conditio
 	if x.Paused && c.Ready < x.Replicas || x.Paused && c.Replicas > x.Replicas {
 		return condition.False(v1alpha1.ReasonPaused, "spec.paused holds the pool, which isn't as replicas ask.")
 	}
-	if p.RepairBlocked != nil {
-		return p.RepairBlocked.False()
-	}
-	if x.NomadKnown && slices.ContainsFunc(x.active, func(m *Member) bool { return m.NomadUnknown && !m.NomadNotAsked }) {
-		return nomadOfMembersUnknown.False()
+	for _, problem := range []*condition.Problem{p.RepairBlocked, elsewhereUnknown(x)} {
+		if problem != nil {
+			return problem.False()
+		}
 	}
 	if c.Ready < x.Replicas {
 		return tooFewReady(x, p, c)
 	}
 	return enoughReady(x, p, c)
+}
+
+// elsewhereUnknown is the problem of members whose Nomad, which isn't the pool's, can't be asked; nil: there are none.
+func elsewhereUnknown(x *index) *condition.Problem {
+	if !x.NomadKnown ||
+		!slices.ContainsFunc(x.active, func(m *Member) bool { return m.NomadUnknown && !m.NomadNotAsked }) {
+		return nil
+	}
+	return nomadOfMembersUnknown
 }
 
 // tooFewReady describes a pool that has fewer ready members than replicas.
