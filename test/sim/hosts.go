@@ -185,9 +185,17 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while the Nomad that it is in couldn't be asked")
 	case !s.recovered.IsZero() && s.viewed.Before(s.recovered.Add(time.Minute)):
 		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
-	case n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout && c.rushed(t, n, way.lostAt, way.foundAt):
+	case n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout && c.alwaysAsked(n, m, way.lostAt) &&
+		c.rushed(t, n, way.lostAt, way.foundAt):
 		c.w.violate("I9", m.name, "replaced for not having joined a Nomad that had just come back")
 	}
+}
+
+// alwaysAsked reports whether the pool has asked the Nomad of its member all the while. That another one is asked, by a
+// wrong address, stops no clock.
+func (c *checks) alwaysAsked(n *v1alpha1.NomadNode, m *memberTruth, since time.Time) bool {
+	always, _ := c.leads(n.Spec.PoolUID, m.nomad, since)
+	return always
 }
 
 // rushed reports whether a member's time ran out during something that must not count, as its controller must have
