@@ -91,9 +91,13 @@ test-e2e:
 test-others:
 	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated && $(E2E) -test.run '$(OTHERS)' -test.parallel 6
 	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 && $(E2E) -test.run '$(ANY_HARVESTER)'
+# Tests that need the programs of the test environment. What is synchronized by hand there shows in these alone, so that
+# they run with the race detector, here because make test-race is to need nothing but gcc.
+ENVIRONMENT := ./test/testenv ./test/testenv/kube ./test/testenv/nomad
 test-rest:
 	$(say_nomad) $(E2E) -test.run '$(CRASHES)'
-	$(say_nomad) $(GOTEST) -p 2 $$(go list ./... | grep -vE '/test/(e2e|guest|sim|contract/.*)$$')
+	$(say_nomad) $(GOTEST) -p 2 $$(go list ./... | grep -vE '/test/(e2e|guest|sim|contract/.*)$$' | grep -vxF "$$(go list $(ENVIRONMENT))")
+	CGO_ENABLED=1 $(GOTEST) -race -p 2 $(ENVIRONMENT)
 	@$(MAKE) --no-print-directory test-race
 test-sim:
 	nice -n 19 $(GOTEST) ./test/sim
@@ -106,10 +110,12 @@ contract: ## Hold the Nomad that is there, NOMAD_BIN=<path> or the stand-in, to 
 # Some read hundreds of megabytes one answer after the other, so that there is nothing for the race detector to find. One
 # measures how much time of a processor something takes, which the detector makes ten times as much.
 ALONE := ^(Test(Answers|Refusals)ThatGrowAreCutOff|TestLargestPoolTakesLittleCPU)
+# Parts of the test environment whose tests need no program of it but the stand-in for Nomad.
+PARTS := $(addprefix ./test/testenv/,process hypervisor/... kube/faultproxy canary binaries simclient)
 .PHONY: test-race
 test-race: ## Run what isn't end-to-end once more, with the race detector, and print what it covers; needs gcc
 	CGO_ENABLED=1 $(GOTEST) -race -short -skip '$(ALONE)' -coverprofile=$(COVERAGE) $(UNIT) ./test/standin/...
-	CGO_ENABLED=1 nice -n 19 $(GOTEST) -race -short ./test/sim ./hack/... # which say nothing of what the unit tests cover
+	CGO_ENABLED=1 nice -n 19 $(GOTEST) -race -short ./test/sim ./hack/... $(PARTS) # which say nothing of what the unit tests cover
 	@$(print_coverage)
 
 .PHONY: messages

@@ -1,6 +1,7 @@
 package faultproxy
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,7 +31,7 @@ const (
 
 // Fault is a rule about requests. Of several that match, the first injected one acts.
 type Fault struct {
-	// Match selects requests; nil selects all. It is called concurrently.
+	// Match selects requests, which have arrived whole; nil selects all. It is called concurrently.
 	Match func(*http.Request) bool
 	// Delay holds the request back first.
 	Delay time.Duration
@@ -162,6 +163,9 @@ type loseKey struct{}
 
 // ServeHTTP applies the faults and forwards.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := readWhole(r); err != nil {
+		panic(http.ErrAbortHandler)
+	}
 	f, struck, epoch := p.strike(r)
 	ctx := r.Context()
 	lost := struck && f.Status == 0 && f.Effect == LoseAnswer
@@ -188,6 +192,20 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	p.forward.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// readWhole reads the body of a request. A client that is killed by Match would else not send the rest of it, and a
+// request whose answer is to be lost wouldn't be done.
+func readWhole(r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	return nil
 }
 
 var errLost = errors.New("answer lost on purpose")

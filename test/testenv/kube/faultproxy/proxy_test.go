@@ -136,6 +136,33 @@ func TestAnswerIsLostOnAClientThatEnds(t *testing.T) {
 	}
 }
 
+// late is a body that comes after the headers.
+type late struct{ sent *atomic.Bool }
+
+func (l late) Read(to []byte) (int, error) {
+	if l.sent.Load() {
+		return 0, io.EOF
+	}
+	time.Sleep(50 * time.Millisecond)
+	l.sent.Store(true)
+	return copy(to, "hello"), nil
+}
+
+// A fault strikes a request that has arrived whole: it may kill the client.
+func TestFaultStrikesWholeRequests(t *testing.T) {
+	p, c, _ := start(t)
+	var sent, whole atomic.Bool
+	p.Inject(faultproxy.Fault{Match: func(*http.Request) bool { whole.Store(sent.Load()); return true }})
+	resp, err := c.Post(p.URL+"/x", "text/plain", late{&sent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if !whole.Load() {
+		t.Error("it struck before the body came")
+	}
+}
+
 func TestTimesLimitsAFault(t *testing.T) {
 	p, c, _ := start(t)
 	p.Inject(faultproxy.Fault{Status: http.StatusTeapot, Times: 2})
