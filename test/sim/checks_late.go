@@ -17,9 +17,9 @@ func (c *checks) extends(t *task, m *memberTruth, was, is *v1alpha1.DrainRequest
 	x := c.nodeOf(m)
 	sent := x != nil && x.last != nil && x.last.DrainID == was.ID
 	unsent := asked && (!sent || x.touched.After(seen.at))
-	for _, x := range c.othersOf(m) { // to which none is sent
+	for _, x := range c.w.nodes() { // to those of other IDs none is sent, be they seen all the while or now and then
 		_, asked := t.observed[x.id]
-		unsent = unsent || asked && len(x.in.on(x.id)) > 0
+		unsent = unsent || c.otherIDs[x.id] == m && asked && len(x.in.on(x.id)) > 0
 	}
 	return t.what == "node" && unsent &&
 		is.DeadlineTime.After(was.DeadlineTime.Time) && is.RequestTime.Equal(&was.RequestTime)
