@@ -1,6 +1,7 @@
 package nomadlink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -81,6 +82,9 @@ type cachedSecret struct {
 type Link struct {
 	// Where is the address, and the region if one is set; empty while Cluster is nil.
 	Where string
+	// RegisteredAt is the Where of another Nomad that its pool, or a member of that, uses, in which a member's node is;
+	// empty: there is none. It is looked for only while the member has been seen in no Nomad.
+	RegisteredAt string
 	// Cluster is nil when the connection can't be built.
 	Cluster nomad.Cluster
 	View    nomad.View
@@ -137,7 +141,27 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 	state := l.View.Health.State
 	l.NotAsked = state == "" || state == nomad.HealthUnknown
 	l.Misconfigured = l.View.Health.Misconfigured()
+	l.RegisteredAt = c.registeredAt(of, l)
 	return l, nil
+}
+
+// registeredAt finds a guest that registers where nobody asks for it: servers and address of its pool lead to different
+// clusters, because somebody has changed one of them alone.
+func (c *Connections) registeredAt(of client.Object, l Link) string {
+	n, ok := of.(*v1alpha1.NomadNode)
+	if !ok || !l.Known || n.Status.Nomad.Cluster != "" {
+		return ""
+	}
+	id := n.Spec.NodeID
+	if _, here := l.View.Nodes[id]; here {
+		return ""
+	}
+	for cluster, to := range c.uses.others(n, l.Cluster) {
+		if _, there := cluster.View().Nodes[id]; there {
+			return where(nomad.Connection{Address: to.address, Region: to.region})
+		}
+	}
+	return ""
 }
 
 // ForgetPool has a pool that is gone use no connection any more.
@@ -158,7 +182,7 @@ func where(c nomad.Connection) string {
 // Of is the link for a member. The connection may have been changed to another cluster, while the member's guest stays
 // in the one that it joined. If the node is missing in the new cluster, then its state is unknown.
 func (l Link) Of(n *v1alpha1.NomadNode) Link {
-	seen := n.Status.Nomad.Cluster
+	seen := cmp.Or(n.Status.Nomad.Cluster, l.RegisteredAt)
 	if _, here := l.View.Nodes[n.Spec.NodeID]; !l.Known || here || seen == "" || seen == l.Where {
 		return l
 	}

@@ -138,6 +138,33 @@ func (u *uses) remove(is user) nomad.Cluster {
 	return e.cluster
 }
 
+// others are the other clusters that a member's pool, and the other members of that, use. What anybody else's Nomad lists
+// doesn't concern them.
+func (u *uses) others(n *v1alpha1.NomadNode, used nomad.Cluster) map[nomad.Cluster]place {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.places[n.Namespace]) < 2 {
+		return nil
+	}
+	out := map[nomad.Cluster]place{}
+	for cluster, by := range u.at {
+		if cluster == used {
+			continue
+		}
+		for is, e := range by.users {
+			pool := is.name.Name
+			if is.member {
+				pool = e.pool
+			}
+			if is.name.Namespace == n.Namespace && pool == n.Spec.PoolName {
+				out[cluster] = e.place
+				break
+			}
+		}
+	}
+	return out
+}
+
 // gone forgets a user.
 func (u *uses) gone(is user) {
 	u.mu.Lock()
