@@ -82,6 +82,7 @@ type memberTruth struct {
 	force                 force                // its drain, if that is forced
 	lateSent              map[string]time.Time // by drain request: when it was first sent after its deadline
 	late                  bool                 // released although Nomad couldn't be asked
+	drainedUnseen         bool                 // called drained while its node was unseen
 }
 
 func newChecks(w *Environment) *checks {

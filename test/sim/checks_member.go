@@ -43,8 +43,9 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if vm := c.vmOf(m); vm == nil || vm.DeletionTimestamp != nil {
 		return // somebody else's doing
 	}
+	m.drainedUnseen = c.unseen(t, m, n)
 	for _, a := range c.atStake(m, n) {
-		if c.couldSee(t, m, a) && !c.unseen(t, m, n) {
+		if c.couldSee(t, m, a) && !m.drainedUnseen {
 			c.w.violate("I1", m.name, "called drained (%s) while %s lives", d.Reason, a.name())
 		}
 	}
@@ -105,7 +106,7 @@ func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *al
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
-	return wantedGone && !t.asks.notAsked && a.placed.After(m.drainedAt) &&
+	return wantedGone && !t.asks.notAsked && (m.drainedUnseen || a.placed.After(m.drainedAt)) &&
 		c.w.now.Sub(drainedTime(n)) >= nodectrl.DefaultPurgeTimeout
 }
 
