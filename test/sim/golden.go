@@ -104,8 +104,18 @@ func Golden() map[string]string {
 }
 
 func (s goldenTrace) play() string {
+	w := s.environment(Mutation{})
+	if v := w.checks.violation; v != nil {
+		return v.String()
+	}
+	return s.about + "\n\n" + w.trace.digest()
+}
+
+// environment is what is there at the end.
+func (s goldenTrace) environment(m Mutation) *Environment {
 	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second,
-		JoinTimeout: 10 * time.Minute, Span: s.lasts, GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute}
+		JoinTimeout: 10 * time.Minute, Span: s.lasts, GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute,
+		Mutation: m}
 	sc.Pool.Replicas = ptr.To(s.replicas)
 	w := newEnvironment(sc)
 	w.trace.on, w.faulty = true, false
@@ -121,10 +131,7 @@ func (s goldenTrace) play() string {
 	for _, p := range w.processes {
 		p.bury()
 	}
-	if v := w.checks.violation; v != nil {
-		return v.String()
-	}
-	return s.about + "\n\n" + w.trace.digest()
+	return w
 }
 
 // digest is a trace without what only matters to those who look for a mistake: to the second, members by number, what

@@ -23,7 +23,8 @@ import (
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
 	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(),
-		gcMutants(), untrueMutants(), capacityMutants(), restoreMutants(), forceMutants(), otherIDMutants(), moveMutants())
+		gcMutants(), untrueMutants(), capacityMutants(), restoreMutants(), forceMutants(), otherIDMutants(), moveMutants(),
+		guardMutants())
 }
 
 // sees changes what a member's decision, and its description, are based on.
