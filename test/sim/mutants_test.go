@@ -14,7 +14,7 @@ import (
 
 const (
 	// mostForMutants is within how many schedules each deliberate bug must be found.
-	mostForMutants = 2000
+	mostForMutants = 3000
 	// foundFile says which schedule was the first to find each. That one is run first: the many before it have found
 	// nothing.
 	foundFile = "testdata/mutants.txt"
