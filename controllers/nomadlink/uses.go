@@ -138,8 +138,8 @@ func (u *uses) remove(is user) nomad.Cluster {
 	return e.cluster
 }
 
-// others are the other clusters that a member's pool, and the other members of that, use. What anybody else's Nomad lists
-// doesn't concern them.
+// others are the other clusters that a member's pool, and the other members of that, use. What anybody else's Nomad
+// lists doesn't concern them.
 func (u *uses) others(n *v1alpha1.NomadNode, used nomad.Cluster) map[nomad.Cluster]place {
 	u.mu.Lock()
 	defer u.mu.Unlock()

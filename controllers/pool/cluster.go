@@ -22,6 +22,9 @@ func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.
 	if _, here := link.View.Nodes[n.Spec.NodeID]; link.Known && here {
 		return false // the same cluster by another address; the node's ID was made for this member alone
 	}
+	if n.Status.Nomad.Cluster != "" && n.Status.Nomad.Cluster == link.Where {
+		return false // the connection leads back to where it was seen last, even if a job has hidden its node there
+	}
 	// Its guest has not been seen in any cluster yet, ready or not, and will join the pool's: an address was corrected.
 	coming := n.Status.JoinedTime == nil && n.Status.Nomad.Cluster == "" && is.Region == was.Region &&
 		slices.Equal(n.Spec.Nomad.Servers, p.Spec.Nomad.Servers)

@@ -70,6 +70,9 @@ func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 		"another region by the same address": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			n.Spec.Nomad.Address, p.Spec.Nomad.Region = p.Spec.Nomad.Address, "eu"
 		}, false},
+		"led back to where it was seen, its node hidden": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			n.Status.Nomad.Cluster = p.Spec.Nomad.Address
+		}, true},
 		"being deleted": {false, func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
 		}, false},
