@@ -49,8 +49,9 @@ func TestPluginOutlivesAPanic(t *testing.T) {
 		eventually(t, pool, "the empty pool to settle", time.Minute, allReady(0))
 	}
 	a := startAgent(t, policies, func(o *testenv.AutoscalerOptions) { o.Plugin = self })
-	for _, verb := range []string{http.MethodGet, http.MethodPatch} {
-		a.logs(t, "[ERROR]", "internal error", boom+verb)
+	a.logs(t, "[ERROR]", "internal error")
+	for _, verb := range []string{http.MethodGet, http.MethodPatch} { // go-plugin writes it before the stack or after it
+		a.logs(t, `panic="`+boom+verb)
 	}
 	for _, pool := range pools {
 		eventually(t, pool, "the policy to scale", time.Minute, replicas(1))
