@@ -34,6 +34,19 @@ func (r *Recent[K, V]) Get(key K, now time.Time) (value V, at time.Time, ok bool
 	return is.value, is.at, true
 }
 
+// Read returns what was read of the key, and reads it if that is too long ago, or if it is to be read anew. The lock
+// isn't held meanwhile, so several may read the same.
+func (r *Recent[K, V]) Read(key K, now time.Time, anew bool, read func() (V, error)) (V, error) {
+	if value, _, ok := r.Get(key, now); ok && !anew {
+		return value, nil
+	}
+	value, err := read()
+	if err == nil {
+		r.Put(key, value, now)
+	}
+	return value, err
+}
+
 // Put remembers what was read of the key now, and forgets what is too old.
 func (r *Recent[K, V]) Put(key K, value V, now time.Time) {
 	r.mu.Lock()

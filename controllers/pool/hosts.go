@@ -3,9 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,53 +52,35 @@ func (r *Reconciler) observeHosts(ctx context.Context, s *scope, anew bool) erro
 	if !pool.NeedsHosts(s.snapshot) {
 		return nil
 	}
-	var err error
-	if s.snapshot.Upgrade, err = r.upgrading(ctx, s.snapshot.Now, anew); err != nil {
+	now := s.snapshot.Now
+	upgrade, err := r.hosts.upgrade.Read(struct{}{}, now, anew,
+		func() (*pool.Upgrade, error) { return upgrading(ctx, r.Live) })
+	if err != nil {
 		return err
 	}
-	hosts := map[string]bool{}
-	for _, host := range s.snapshot.Suspension.Hosts { // of which members may work again, or be elsewhere
-		hosts[host] = false
-	}
+	s.snapshot.Upgrade = upgrade
+	hosts := slices.Clone(s.snapshot.Suspension.Hosts) // of which members may work again, or be elsewhere
 	for i := range s.snapshot.Members {
 		if m := &s.snapshot.Members[i]; m.Host != "" && !m.Leaving && !m.Ready {
-			hosts[m.Host] = false
+			hosts = append(hosts, m.Host)
 		}
 	}
-	for host := range hosts {
-		if hosts[host], err = r.maintained(ctx, host, s.snapshot.Now, anew); err != nil {
+	slices.Sort(hosts)
+	for _, host := range slices.Compact(hosts) {
+		is, err := r.hosts.maintenance.Read(host, now, anew, func() (bool, error) { return maintained(ctx, r.Live, host) })
+		if err != nil {
 			return err
+		}
+		if is {
+			s.snapshot.HostsInMaintenance = append(s.snapshot.HostsInMaintenance, host)
 		}
 	}
 	for i := range s.snapshot.Members {
 		m := &s.snapshot.Members[i]
-		m.HostMaintenance = hosts[m.Host] && !m.Leaving && !m.Ready
+		m.HostMaintenance = !m.Leaving && !m.Ready && slices.Contains(s.snapshot.HostsInMaintenance, m.Host)
 	}
-	maps.DeleteFunc(hosts, func(_ string, maintained bool) bool { return !maintained })
-	s.snapshot.HostsInMaintenance, s.snapshot.HostsKnown = slices.Sorted(maps.Keys(hosts)), true
+	s.snapshot.HostsKnown = true
 	return nil
-}
-
-func (r *Reconciler) upgrading(ctx context.Context, now time.Time, anew bool) (*pool.Upgrade, error) {
-	if u, _, ok := r.hosts.upgrade.Get(struct{}{}, now); ok && !anew {
-		return u, nil
-	}
-	u, err := upgrading(ctx, r.Live)
-	if err == nil {
-		r.hosts.upgrade.Put(struct{}{}, u, now)
-	}
-	return u, err
-}
-
-func (r *Reconciler) maintained(ctx context.Context, host string, now time.Time, anew bool) (bool, error) {
-	if is, _, ok := r.hosts.maintenance.Get(host, now); ok && !anew {
-		return is, nil
-	}
-	is, err := maintained(ctx, r.Live, host)
-	if err == nil {
-		r.hosts.maintenance.Put(host, is, now)
-	}
-	return is, err
 }
 
 // upgrading returns the upgrade of Harvester that is under way, in one of its two ways; nil: none.
