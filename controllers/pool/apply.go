@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -184,11 +183,11 @@ func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {
 		},
 		Spec: v1alpha1.NomadNodeSpec{
 			PoolName: p.Name, PoolUID: string(p.UID), NodeID: nodeID, Revision: s.snapshot.Revision,
-			Nomad: *p.Spec.Nomad.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
+			Nomad: p.Spec.Nomad, Template: p.Spec.Template,
 		},
 	}
 	propagate(p, n)
-	return n
+	return n.DeepCopy() // many members are written at the same time, each with its answer
 }
 
 // propagate copies to a member what changes with its pool during the member's life, and puts back the labels by which
@@ -200,10 +199,7 @@ func propagate(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	n.Labels[v1alpha1.PoolLabel], n.Labels[v1alpha1.RevisionLabel] = p.Name, n.Spec.Revision
 	n.Spec.ScaleIn.Drain = p.Spec.ScaleIn.Drain
 	n.Spec.Health.JoinTimeout = p.Spec.Health.JoinTimeout
-	n.Spec.ScaleIn.Purge = nil
-	if purge := p.Spec.ScaleIn.Purge; purge != nil {
-		n.Spec.ScaleIn.Purge = ptr.To(*purge) // many members are written at the same time, each with its answer
-	}
+	n.Spec.ScaleIn.Purge = p.Spec.ScaleIn.Purge
 }
 
 // syncMembers propagates the pool's settings to its members.
