@@ -98,11 +98,8 @@ func (d defaults) read() (Config, error) {
 	names, field := value(allowedNamespacesKey)
 	conn.Namespaces, err = parseAllowed(field, names, "a namespace, NAMESPACE/NODE-POOL or NAMESPACE/NODE-POOL/REGION", 2)
 	errs = append(errs, err)
-	addresses, err := d.allowedAddresses()
+	conn.Addresses, err = d.allowedAddresses()
 	errs = append(errs, err)
-	if len(addresses) > 0 {
-		conn.Addresses = addresses
-	}
 	conn.Region, field = value("NOMAD_REGION")
 	errs = append(errs, checkRegion(field, conn.Region))
 	name, field := value("NOMAD_TLS_SERVER_NAME")
@@ -112,7 +109,7 @@ func (d defaults) read() (Config, error) {
 		conn.TLSIn = tlsInEnvironment
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Config{Addresses: addresses}, err
+		return Config{Addresses: conn.Addresses}, err
 	}
 	return conn, nil
 }

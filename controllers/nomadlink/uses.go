@@ -31,7 +31,7 @@ type use struct {
 	cluster nomad.Cluster
 	place   place
 	nodeID  string // of a member
-	pool    string // of a member
+	pool    string // its own name, or that of a member's pool
 	last    time.Time
 	wakes   *rate.Limiter
 }
@@ -61,7 +61,7 @@ type usedBy struct {
 // connections as it may; one that leaves may all the same.
 func (u *uses) note(of client.Object, to place, leaves bool, now time.Time, get func() nomad.Cluster) nomad.Cluster {
 	is := user{name: client.ObjectKeyFromObject(of)}
-	var nodeID, pool string
+	nodeID, pool := "", is.name.Name
 	if n, ok := of.(*v1alpha1.NomadNode); ok {
 		is.member, nodeID, pool = true, n.Spec.NodeID, n.Spec.PoolName
 	}
@@ -152,11 +152,7 @@ func (u *uses) others(n *v1alpha1.NomadNode, used nomad.Cluster) map[nomad.Clust
 			continue
 		}
 		for is, e := range by.users {
-			pool := is.name.Name
-			if is.member {
-				pool = e.pool
-			}
-			if is.name.Namespace == n.Namespace && pool == n.Spec.PoolName {
+			if is.name.Namespace == n.Namespace && e.pool == n.Spec.PoolName {
 				out[cluster] = e.place
 				break
 			}
