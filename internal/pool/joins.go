@@ -154,7 +154,7 @@ func backOffAfterFailure(x *index, p *Plan) {
 var blockedByJoins = blockedBy(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing,
 	"No member is made, because the last ones didn't join Nomad; see the condition JoinsHealthy.")
 
-// isJoining reports whether a member is on its way to join. One that can't be made, or can't run, isn't: nor is one
+// isJoining reports whether a member is on its way to join. One that can't be made, or can't run, isn't, and nor is one
 // whose VM somebody has halted.
 func (m *Member) isJoining() bool {
 	return !m.Joined && !m.JoinExpired && m.Blocked == nil && !m.Halted

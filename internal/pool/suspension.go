@@ -53,17 +53,17 @@ func awaitsJoins(s Snapshot) bool {
 // Resumed returns the snapshot in which the timeouts of members to join, or to work again, began anew when the last
 // suspension was over. It copies the members only if that changes one.
 func (s Snapshot) Resumed() Snapshot {
-	from, before := s.Suspension.Resumed, s.Members
+	from, copied := s.Suspension.Resumed, false
 	if from.IsZero() {
 		return s
 	}
-	for i, m := range before {
+	for i, m := range s.Members {
 		resumed := m.resumed(from, s.Now, s.Health.JoinTimeout.Duration)
 		if resumed == m {
 			continue
 		}
-		if &s.Members[0] == &before[0] {
-			s.Members = slices.Clone(before)
+		if !copied {
+			s.Members, copied = slices.Clone(s.Members), true
 		}
 		s.Members[i] = resumed
 	}
