@@ -3,6 +3,8 @@ package pool
 import (
 	"slices"
 	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // Suspension is why it isn't judged at present whether members work: an upgrade of Harvester, the maintenance of hosts
@@ -43,10 +45,12 @@ func (u Suspension) Update(s Snapshot) Suspension {
 	return now
 }
 
-// awaitsJoins reports whether the time to join runs for some members.
+// awaitsJoins reports whether the time to join runs for some members. It does for those whose guests work as nodes of
+// other IDs, and it counts as soon as none of these is to be seen any more. It begins anew when there is capacity.
 func awaitsJoins(s Snapshot) bool {
 	return slices.ContainsFunc(s.Members, func(m Member) bool {
-		return m.VMMade && !m.Joined && !m.Leaving && m.Blocked == nil
+		runs := m.Blocked == nil || m.Blocked.By == v1alpha1.BlockedByOtherNode
+		return m.VMMade && !m.Joined && !m.Leaving && runs
 	})
 }
 

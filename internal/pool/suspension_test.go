@@ -47,6 +47,8 @@ func TestSuspensionIsRecorded(t *testing.T) {
 			pool.Suspension{NomadUnknown: true}},
 		"Nomad can't be asked, and time is up": {pool.Suspension{}, some(1, "a", late), nomadUnknown,
 			pool.Suspension{NomadUnknown: true}},
+		"Nomad can't be asked, and one works under another ID": {pool.Suspension{}, some(1, "a", elsewhere), nomadUnknown,
+			pool.Suspension{NomadUnknown: true}},
 		"Nomad can't be asked, and nobody is to join": {pool.Suspension{}, all(down, some(1, "a", noCapacity),
 			some(1, "b", pending), some(1, "c", joining, leaving(0))), nomadUnknown, pool.Suspension{}},
 		"Nomad can be asked again":   {pool.Suspension{NomadUnknown: true}, down, nil, pool.Suspension{Resumed: now}},
