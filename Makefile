@@ -45,7 +45,7 @@ tools: needs ## Build the programs of the test environment into the cache
 CRASHES := ^(TestCrashes|TestTwoControllers|TestLeaderOfNomad)
 # Those of what others do to pools need no real agents in the guests, and many of them fit into a world of simulated ones.
 # With them are those of how Harvester's and KubeVirt's control planes take our VMs, whatever runs in these.
-OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestExternalVMs|TestMembersVMsCant|TestNamespaceOfAPool|TestTemplateMatrix|TestRefusalsAreReported|TestVMAboveItsQuota|TestMissingHarvesterTemplate|TestBlocked|TestRefusedNomadNode|TestChosen|TestPauses|TestBroken|TestMigrated|TestRolloutWithoutSurge|TestManyBusy|TestFromZero)
+OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestExternalVMs|TestMembersVMsCant|TestNamespaceOfAPool|TestTemplateMatrix|TestRefusalsAreReported|TestVMAboveItsQuota|TestMissingHarvesterTemplate|TestBlocked|TestRefusedNomadNode|TestChosen|TestPauses|TestBroken|TestMigrated|TestRolloutWithoutSurge|TestManyBusy|TestFromZero|TestPoolIsMoved)
 # What must hold with the oldest Harvester that we keep to as well.
 ANY_HARVESTER := ^(TestTemplateMatrix)
 # Vetted before, and linked without debugging information: a third of a linker's time, for each of fifty programs. Panics still name lines.

@@ -77,6 +77,8 @@ const (
 	ReasonDrainUndone = "DrainUndone"
 	// ReasonAllProtected: fewer members may be chosen than should leave.
 	ReasonAllProtected = "AllProtected"
+	// ReasonServersElsewhere: spec.nomad.servers and spec.nomad.address lead to different Nomads.
+	ReasonServersElsewhere = "ServersElsewhere"
 	// ReasonStabilizationWindow: the scale-in waits for scaleIn.stabilizationWindow.
 	ReasonStabilizationWindow = "StabilizationWindow"
 	// ReasonMaxConcurrent: further members wait for scaleIn.maxConcurrent.

@@ -93,6 +93,11 @@ type NomadNodeSpec struct {
 	// the rest stays as it is.
 	// +required
 	Nomad NomadSpec `json:"nomad"`
+	// formerNomad is where the member's servers led to before the address of its pool was changed without them: the guest
+	// may join that Nomad. It is asked for the node too, until that was seen where nomad leads to. Unset: nothing else is
+	// to be asked.
+	// +optional
+	FormerNomad *NomadConnection `json:"formerNomad,omitempty"`
 	// template is the member's virtual machine.
 	// +required
 	Template NodeTemplate `json:"template"`

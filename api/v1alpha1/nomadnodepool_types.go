@@ -403,6 +403,10 @@ type NomadNodePoolStatus struct {
 	// and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
+	// nomad is where the members' servers led to. It can't be found out from what is there: without it a change of
+	// spec.nomad.address alone may leave guests unseen that join the former Nomad. Unset: Nomad has not answered yet.
+	// +optional
+	Nomad *PoolNomadStatus `json:"nomad,omitempty"`
 	// scaling says to programs what comes of a change of replicas. Unset: the controller has not seen the pool yet.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
@@ -411,6 +415,17 @@ type NomadNodePoolStatus struct {
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// PoolNomadStatus is a Nomad that has answered, and the servers that members were given meanwhile. After a change of
+// the address alone it stays, until a member with these servers was seen where the new address leads to.
+type PoolNomadStatus struct {
+	NomadConnection `json:",inline"`
+	// servers are those of spec.nomad.servers.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +required
+	Servers []string `json:"servers"`
 }
 
 // GrowthState says if a pool can grow.

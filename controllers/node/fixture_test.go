@@ -53,6 +53,7 @@ func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
 func (n *nomadStub) View() nomad.View                           { return n.view }
 func (n *nomadStub) Allocations() nomad.AllocationsView         { return n.allocs }
 func (n *nomadStub) TrackAllocations(_ string, on bool)         { n.tracks = on }
+func (n *nomadStub) Refresh()                                   { n.called("refresh") }
 func (n *nomadStub) called(what string)                         { n.calls = append(n.calls, what) }
 func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cordon"); return nil }
 func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }

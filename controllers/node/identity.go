@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -75,8 +74,8 @@ func (r *Reconciler) observeByID(ctx context.Context, s *scope) error {
 		return nil
 	}
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
-	switch _, busy := errors.AsType[*nomad.BusyError](err); {
-	case busy:
+	switch {
+	case notNow(err):
 		return err
 	case err != nil: // unknown is not gone
 		*o = nodestate.Nomad{

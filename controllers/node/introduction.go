@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,9 +40,8 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 	s.latest = false // it may take seconds
 	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name,
 		cmp.Or(c.NodePool, blueprint.DefaultNodePool), member.IntroductionTTL(s.node.Spec.Health.JoinTimeout.Duration))
-	_, busy := errors.AsType[*nomad.BusyError](err)
 	switch {
-	case busy:
+	case notNow(err):
 		return "", err
 	case err != nil:
 		return "", noToken(nomad.Cause(err))

@@ -27,7 +27,7 @@ func (r *Reconciler) observeOther(ctx context.Context, s *scope) error {
 		}
 	}
 	other, err := r.inspectOthers(ctx, s, ids)
-	if _, busy := errors.AsType[*nomad.BusyError](err); busy {
+	if notNow(err) {
 		return err
 	}
 	if err != nil { // it may have work

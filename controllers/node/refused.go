@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // problemOf is what a member's conditions show of an error; nil: the step is tried again and they show nothing.
@@ -29,9 +29,8 @@ func problemOf(err error) *nodestate.Blocked {
 // are shown too, and the step is tried again soon. Conflicts, the end of the controller, and that it isn't this
 // member's turn to ask Nomad aren't shown.
 func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
-	_, busy := errors.AsType[*nomad.BusyError](err)
 	switch p := problemOf(err); {
-	case busy, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
+	case notNow(err), apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
 		out.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{
@@ -49,6 +48,15 @@ func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	default:
 		return false
 	}
+}
+
+// notNow reports whether an error says when to ask Nomad again: it isn't this member's turn, or a node is listed soon.
+func notNow(err error) bool {
+	var later interface {
+		error
+		RetryAfter() time.Duration
+	}
+	return errors.As(err, &later)
 }
 
 // varying matches the parts of an error's text that differ each time although the cause is the same: the port of our

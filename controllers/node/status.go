@@ -1,8 +1,6 @@
 package node
 
 import (
-	"cmp"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
@@ -82,7 +80,6 @@ func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) 
 		v.Blocking = member.Blocking(is, maxBlocking)
 	}
 	if !o.Known {
-		v.Cluster = cmp.Or(v.Cluster, s.link.RegisteredAt)
 		return // The last known state stays: unknown is not gone.
 	}
 	v.IDTaken = o.External != ""

@@ -1,7 +1,6 @@
 package nomadlink
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -82,9 +81,8 @@ type cachedSecret struct {
 type Link struct {
 	// Where is the address, and the region if one is set; empty while Cluster is nil.
 	Where string
-	// RegisteredAt is the Where of another Nomad that its pool, or a member of that, uses, in which a member's node is;
-	// empty: there is none. It is looked for only while the member has been seen in no Nomad.
-	RegisteredAt string
+	// Former is true if it is the Nomad of a member's spec.formerNomad, because the member's node was found there.
+	Former bool
 	// Cluster is nil when the connection can't be built.
 	Cluster nomad.Cluster
 	View    nomad.View
@@ -104,7 +102,27 @@ func (l Link) Aged(now time.Time) bool { return now.Sub(l.View.Taken) > ActLimit
 // Link returns the Nomad cluster of a pool or member, by its spec.nomad. If the pool or member is being deleted and its
 // credentials Secret is gone, as after `kubectl delete -f`, the Secret's last content is used, because the nodes still
 // have to be drained. The error is about Kubernetes only.
+//
+// Of a member that nobody has seen in Nomad yet, and whose address was changed since its servers were given, the former
+// Nomad is asked too: it is the one that the guest may have joined.
 func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.NomadSpec) (Link, error) {
+	l, err := c.link(ctx, of, in, false)
+	n, ok := of.(*v1alpha1.NomadNode)
+	if err != nil || !ok || n.Spec.FormerNomad == nil {
+		return l, err
+	}
+	if _, here := l.View.Nodes[n.Spec.NodeID]; here {
+		return l, nil
+	}
+	in.NomadConnection = *n.Spec.FormerNomad
+	former, err := c.link(ctx, of, in, true)
+	if err != nil {
+		return Link{}, err
+	}
+	return l.or(former, n), nil
+}
+
+func (c *Connections) link(ctx context.Context, of client.Object, in v1alpha1.NomadSpec, former bool) (Link, error) {
 	spec := in.NomadConnection
 	var secret *corev1.Secret
 	if ref := spec.CredentialsSecretRef; ref != nil {
@@ -131,7 +149,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
-	cluster := c.uses.note(of, placeOf(conn, spec), asks.leaves, c.Clock.Now(),
+	cluster := c.uses.note(of, former, placeOf(conn, spec), asks.leaves, c.Clock.Now(),
 		func() nomad.Cluster { return c.Clusters.Get(conn.Connection) })
 	if cluster == nil {
 		return tooManyConnections(of.GetNamespace()), nil
@@ -141,27 +159,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 	state := l.View.Health.State
 	l.NotAsked = state == "" || state == nomad.HealthUnknown
 	l.Misconfigured = l.View.Health.Misconfigured()
-	l.RegisteredAt = c.registeredAt(of, l)
 	return l, nil
-}
-
-// registeredAt finds a guest that registers where nobody asks for it: servers and address of its pool lead to different
-// clusters, because somebody has changed one of them alone.
-func (c *Connections) registeredAt(of client.Object, l Link) string {
-	n, ok := of.(*v1alpha1.NomadNode)
-	if !ok || !l.Known || n.Status.Nomad.Cluster != "" {
-		return ""
-	}
-	id := n.Spec.NodeID
-	if _, here := l.View.Nodes[id]; here {
-		return ""
-	}
-	for cluster, to := range c.uses.others(n, l.Cluster) {
-		if _, there := cluster.View().Nodes[id]; there {
-			return where(nomad.Connection{Address: to.address, Region: to.region})
-		}
-	}
-	return ""
 }
 
 // ForgetPool has a pool that is gone use no connection any more.
@@ -170,6 +168,7 @@ func (c *Connections) ForgetPool(name types.NamespacedName) { c.uses.gone(user{n
 // ForgetMember is the same for a member.
 func (c *Connections) ForgetMember(name types.NamespacedName) {
 	c.uses.gone(user{member: true, name: name})
+	c.uses.gone(user{member: true, name: name, former: true})
 }
 
 func where(c nomad.Connection) string {
@@ -182,7 +181,7 @@ func where(c nomad.Connection) string {
 // Of is the link for a member. The connection may have been changed to another cluster, while the member's guest stays
 // in the one that it joined. If the node is missing in the new cluster, then its state is unknown.
 func (l Link) Of(n *v1alpha1.NomadNode) Link {
-	seen := cmp.Or(n.Status.Nomad.Cluster, l.RegisteredAt)
+	seen := n.Status.Nomad.Cluster
 	if _, here := l.View.Nodes[n.Spec.NodeID]; !l.Known || here || seen == "" || seen == l.Where {
 		return l
 	}

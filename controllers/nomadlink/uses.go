@@ -12,10 +12,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// user is a pool or a member.
+// user is a pool, a member, or a member as far as its former Nomad is asked too.
 type user struct {
-	member bool
-	name   types.NamespacedName
+	member, former bool
+	name           types.NamespacedName
 }
 
 // maxConnections is how many connections to Nomad the pools and members of a namespace may use. Each has watchers and a
@@ -59,8 +59,9 @@ type usedBy struct {
 // note remembers that a pool or a member uses a connection from now on, and returns the cluster that get returns. It is
 // called before the view is taken, so that no change after that is missed. It returns nil if the namespace uses as many
 // connections as it may; one that leaves may all the same.
-func (u *uses) note(of client.Object, to place, leaves bool, now time.Time, get func() nomad.Cluster) nomad.Cluster {
-	is := user{name: client.ObjectKeyFromObject(of)}
+func (u *uses) note(of client.Object, former bool, to place, leaves bool, now time.Time,
+	get func() nomad.Cluster) nomad.Cluster {
+	is := user{former: former, name: client.ObjectKeyFromObject(of)}
 	nodeID, pool := "", is.name.Name
 	if n, ok := of.(*v1alpha1.NomadNode); ok {
 		is.member, nodeID, pool = true, n.Spec.NodeID, n.Spec.PoolName
@@ -136,29 +137,6 @@ func (u *uses) remove(is user) nomad.Cluster {
 		delete(u.places, is.name.Namespace)
 	}
 	return e.cluster
-}
-
-// others are the other clusters that a member's pool, and the other members of that, use. What anybody else's Nomad
-// lists doesn't concern them.
-func (u *uses) others(n *v1alpha1.NomadNode, used nomad.Cluster) map[nomad.Cluster]place {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.places[n.Namespace]) < 2 {
-		return nil
-	}
-	out := map[nomad.Cluster]place{}
-	for cluster, by := range u.at {
-		if cluster == used {
-			continue
-		}
-		for is, e := range by.users {
-			if is.name.Namespace == n.Namespace && e.pool == n.Spec.PoolName {
-				out[cluster] = e.place
-				break
-			}
-		}
-	}
-	return out
 }
 
 // gone forgets a user.

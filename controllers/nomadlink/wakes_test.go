@@ -26,7 +26,7 @@ func memberNamed(name, pool, nodeID string) *v1alpha1.NomadNode {
 
 // notes has an object use a cluster.
 func notes(u *uses, of client.Object, c nomad.Cluster, at time.Time) {
-	u.note(of, place{}, false, at, func() nomad.Cluster { return c })
+	u.note(of, false, place{}, false, at, func() nomad.Cluster { return c })
 }
 
 // twoConnections are two Nomads, each with a pool and a member that use it.
@@ -163,9 +163,9 @@ func TestUnusedClustersAreDropped(t *testing.T) {
 	step("nobody does", func() { notes(u, memberNamed("mine-1", "mine", "id-1"), rotated, now) }, mine)
 	step("another node ID", func() { notes(u, memberNamed("mine-1", "mine", "id-3"), rotated, now) })
 	step("another place", func() {
-		u.note(poolNamed("mine"), place{region: "eu"}, false, now, func() nomad.Cluster { return rotated })
+		u.note(poolNamed("mine"), false, place{region: "eu"}, false, now, func() nomad.Cluster { return rotated })
 		u.gone(user{member: true, name: types.NamespacedName{Namespace: "ns", Name: "mine-1"}})
-		u.note(poolNamed("mine"), place{region: "us"}, false, now, func() nomad.Cluster { return rotated })
+		u.note(poolNamed("mine"), false, place{region: "us"}, false, now, func() nomad.Cluster { return rotated })
 	})
 	step("deleted", func() { u.gone(user{name: types.NamespacedName{Namespace: "ns", Name: "mine"}}) }, rotated)
 	step("twice", func() { u.gone(user{name: types.NamespacedName{Namespace: "ns", Name: "mine"}}) })

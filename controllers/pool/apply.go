@@ -95,7 +95,7 @@ func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.Nom
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("requesting the drain of %s: %w", n.Name, err)
 	}
-	if reason == v1alpha1.DrainRollout && elsewhere(s.pool, n, s.link) {
+	if reason == v1alpha1.DrainRollout && s.places[n.Name].away {
 		r.Events.movedOn(s.pool, n)
 		return nil
 	}
@@ -186,6 +186,7 @@ func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {
 			Nomad: p.Spec.Nomad, Template: p.Spec.Template,
 		},
 	}
+	n.Spec.FormerNomad = s.formerOf(n)
 	propagate(p, n)
 	return n.DeepCopy() // many members are written at the same time, each with its answer
 }
@@ -212,7 +213,7 @@ func (r *Reconciler) syncMembers(ctx context.Context, s *scope) error {
 		if n.DeletionTimestamp == nil {
 			propagate(s.pool, &n) // the drain policy of a deleted member may have been changed to end its drain
 		}
-		connect(s.pool, &n, s.link)
+		s.places[name].connect(&n)
 		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {
 			errs = append(errs, r.patch(ctx, n.DeepCopy(), before))
 		}

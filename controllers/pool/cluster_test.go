@@ -12,7 +12,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-const formerAddress = "http://former:4646"
+const (
+	formerAddress = "http://former:4646"
+	bootingID     = "99999999-9999-9999-9999-999999999999" // which no Nomad lists
+)
 
 // twoNomads are two living clusters, by address and region.
 type twoNomads map[string]*nomadStub
@@ -27,6 +30,7 @@ func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.No
 		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
 		n.Spec.Nomad.NomadConnection, n.Spec.Nomad.NomadClient = v1alpha1.NomadConnection{
 			Address: formerAddress}, *p.Spec.Nomad.NomadClient.DeepCopy()
+		p.Status.Nomad = ledTo(n.Spec.Nomad.NomadConnection, p)
 		change(p, n)
 		is, was = p.Spec.Nomad.Address+p.Spec.Nomad.Region, n.Spec.Nomad.Address+n.Spec.Nomad.Region
 		revision := blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
@@ -46,7 +50,12 @@ func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.No
 
 // A pool that is led to another cluster leaves its members in the former one.
 func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
+	// It hasn't registered anywhere, or not so that anybody has seen it.
 	never := func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Status.JoinedTime = nil }
+	boots := func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		never(p, n)
+		n.Spec.NodeID = bootingID
+	}
 	for name, c := range map[string]struct {
 		here    bool
 		change  func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)
@@ -54,7 +63,8 @@ func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 	}{
 		"joined there":                     {false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {}, false},
 		"the same cluster by another name": {true, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {}, true},
-		"an address is corrected":          {false, never, true},
+		"an address is corrected":          {false, boots, true},
+		"registered there a moment ago":    {false, never, false},
 		"registered there, isn't ready": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			never(p, n)
 			n.Status.Nomad.Cluster = formerAddress

@@ -67,7 +67,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	plan, out := r.Decide(s.snapshot), pool.Outcome{}
 	var planErr error
-	if plan.Acts() && scaleRecorded(s) {
+	if plan.Acts() && written(s) {
 		s, plan, out, planErr = r.applyFresh(ctx, s, plan)
 	}
 	syncErr := r.syncMembers(ctx, s)
@@ -89,7 +89,7 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 		return old, oldPlan, pool.Outcome{}, err
 	}
 	plan := r.Decide(s.snapshot)
-	if !scaleRecorded(s) {
+	if !written(s) {
 		return s, plan, pool.Outcome{}, nil
 	}
 	now := plan
@@ -101,10 +101,12 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 	return s, plan, out, err
 }
 
-// scaleRecorded reports whether the last change of replicas is in the pool's status. Otherwise it is written first, and
-// the next reconcile acts upon it: if it were lost, members would leave as if replicas had not changed for long.
-func scaleRecorded(s *scope) bool {
-	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale)
+// written reports whether the last change of replicas, and where the pool's servers lead to, are in its status.
+// Otherwise they are written first, and the next reconcile acts upon them: if they were lost, members would leave as if
+// replicas had not changed for long, or be asked for where they aren't.
+func written(s *scope) bool {
+	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale) &&
+		equality.Semantic.DeepEqual(s.nomad, s.pool.Status.Nomad)
 }
 
 // detailInterval is how often counts and words of a pool are written at most, of which a hundred members that come at

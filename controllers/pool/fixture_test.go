@@ -62,6 +62,7 @@ func newFixture(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *
 	p.Spec.Replicas = ptr.To[int32](1)
 	p.Status.LastScale = &v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now.Add(-2 * time.Hour)), From: -1, To: 1}
 	p.Spec.Nomad.Address, p.Spec.Nomad.Servers = "http://127.0.0.1:4646", []string{"s"}
+	p.Status.Nomad = ledTo(p.Spec.Nomad.NomadConnection, p)
 	n := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
 			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)),
@@ -249,4 +250,9 @@ func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ledTo is the status of a pool whose servers led to the Nomad of a connection.
+func ledTo(c v1alpha1.NomadConnection, p *v1alpha1.NomadNodePool) *v1alpha1.PoolNomadStatus {
+	return &v1alpha1.PoolNomadStatus{NomadConnection: c, Servers: p.Spec.Nomad.Servers}
 }

@@ -24,9 +24,13 @@ type scope struct {
 	pool *v1alpha1.NomadNodePool
 	// members are the cache's own, which nobody may change, until applyFresh has read them anew.
 	members  map[string]*v1alpha1.NomadNode
+	places   map[string]place // of the members, by name
 	link     nomadlink.Link
 	snapshot pool.Snapshot
 	scale    *v1alpha1.ScaleChange // the last change of replicas
+	nomad    *v1alpha1.PoolNomadStatus
+	// proven is true if the pool's servers are known to lead to where its connection leads to.
+	proven bool
 	// unresolved is why the Harvester template that the pool names can't be used; empty: it names none, or it can.
 	unresolved []condition.Problem
 	// facts is what the template refers to; empty: the pre-flight had no reason to look.
@@ -37,7 +41,7 @@ type scope struct {
 
 func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader,
 	which ...client.ListOption) (*scope, error) {
-	s := &scope{pool: p, members: map[string]*v1alpha1.NomadNode{}}
+	s := &scope{pool: p, members: map[string]*v1alpha1.NomadNode{}, places: map[string]place{}}
 	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad)
 	if err != nil {
 		return nil, err
@@ -61,6 +65,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	if err := r.observeMembers(ctx, s, from, which); err != nil {
 		return nil, err
 	}
+	s.nomad = nomadStatus(s)
 	s.snapshot.Suspension = suspensionOf(p.Status.Suspension)
 	s.snapshot = s.snapshot.Resumed()
 	if err := r.observeHosts(ctx, s, from == r.Live); err != nil {
@@ -84,23 +89,38 @@ func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.R
 	if err := from.List(ctx, &l, append(which, client.InNamespace(s.pool.Namespace))...); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
 	}
+	s.proven = s.provenHere(l.Items)
 	for i := range l.Items {
 		n := &l.Items[i]
 		if n.Spec.PoolUID != string(s.pool.UID) {
 			continue // of another pool, or of a former one of this name; its finalizer sees to it
 		}
-		s.members[n.Name] = n
-		link, away, err := r.linkOf(ctx, s, n)
+		at, err := r.placeOf(ctx, s, n)
 		if err != nil {
 			return err
 		}
-		m := memberFacts(n, link, s.snapshot.Now)
-		m.Elsewhere = away && s.link.Known // a Nomad that can't be asked can't tell
-		s.snapshot.Members = append(s.snapshot.Members, m)
+		s.members[n.Name], s.places[n.Name] = n, at
+	}
+	s.snapshot.ServersLeadTo = ledAstray(s)
+	for i := range l.Items {
+		if n := &l.Items[i]; s.members[n.Name] == n {
+			s.snapshot.Members = append(s.snapshot.Members, s.memberOf(n))
+		}
 	}
 	made := func(name string) bool { return s.members[name] != nil }
 	s.nextOrdinal = pool.NextOrdinal(s.pool.Name, string(s.pool.UID), s.pool.Status.NextOrdinal, made)
 	return nil
+}
+
+// memberOf is what the pool knows of a member. A Nomad that can't be asked can't tell that it is elsewhere. One that is
+// where the pool's servers lead to isn't replaced for that: the next one would join that Nomad as well.
+func (s *scope) memberOf(n *v1alpha1.NomadNode) pool.Member {
+	at := s.places[n.Name]
+	m := memberFacts(n, at.link, s.snapshot.Now)
+	lost := nomadlink.Seen(n) && at.link.Known != s.link.Known // the controller's own address leads elsewhere
+	m.Elsewhere = (at.away || lost) && s.link.Known &&
+		(s.snapshot.ServersLeadTo == "" || !s.hasServers(n))
+	return m
 }
 
 // observeTemplate runs the pre-flight when members are to be made, and until the template has been found valid.

@@ -22,7 +22,7 @@ func setStatus(s *scope, plan pool.Plan, out pool.Outcome) {
 	st.JoiningReplicas, st.DrainingReplicas, st.UnhealthyReplicas = int32(c.Joining), int32(c.Draining), int32(c.Unhealthy)
 	st.Selector = v1alpha1.PoolLabel + "=" + s.pool.Name
 	st.Revision = s.snapshot.Revision
-	st.LastScale = s.scale
+	st.LastScale, st.Nomad = s.scale, s.nomad
 	st.NextOrdinal = max(s.nextOrdinal, out.NextOrdinal)
 	st.Joins = joinsStatus(s.snapshot.Joins)
 	st.Suspension = suspensionStatus(s.snapshot.Suspension)

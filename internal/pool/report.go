@@ -108,6 +108,10 @@ func scalingIn(p Plan, c Counts) metav1.Condition {
 
 func upToDate(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
+	case x.ServersLeadTo != "":
+		return condition.False(v1alpha1.ReasonServersElsewhere, "Members have joined the Nomad at "+x.ServersLeadTo+
+			", because spec.nomad.servers lead to it, and spec.nomad.address leads to another. They work on there, and new "+
+			"ones will join it too. Change the one of the two that is wrong.")
 	case len(x.expiring) > 0 && len(x.outdated) == 0: // or they are being replaced
 		return certificateExpires(x.expiring[0])
 	case c.Updated == c.Replicas:

@@ -65,6 +65,9 @@ type Snapshot struct {
 	// not known.
 	Servers     []string
 	NomadLeader string
+	// ServersLeadTo is another Nomad than the pool's connection leads to, in which members that were given the pool's
+	// servers were found: one of the two was changed alone. Empty: none was.
+	ServersLeadTo string
 	// WithoutTLS is true if new members are given no certificate to talk to the servers with.
 	WithoutTLS bool
 	// NomadMisconfigured is true if Nomad isn't known because of the connection or the token, which a person must mend.

@@ -62,7 +62,7 @@ type memberTruth struct {
 	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
 	stayed                time.Time            // when it canceled its drain itself, because it wasn't empty any more
-	misled                time.Time            // when its NomadNode last named the address of another Nomad
+	misled                time.Time            // when its NomadNode last named the addresses of other Nomads alone
 	stuck                 time.Time            // when its NomadNode last said that it doesn't go away
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
@@ -137,7 +137,7 @@ func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	} else if m.stuck.Equal(mostTime) {
 		m.stuck = now
 	}
-	if address := is.Spec.Nomad.Address; address != "" && m.nomad.w.at(address) != m.nomad {
+	if address := is.Spec.Nomad.Address; address != "" && !m.nomad.isAsked(is) {
 		m.misled = mostTime
 	} else if m.misled.Equal(mostTime) {
 		m.misled = now

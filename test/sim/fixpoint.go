@@ -40,7 +40,7 @@ func (w *Environment) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)
 		return "is outdated"
 	case m == nil || w.checks.vmOf(m) == nil:
 		return "has no VM"
-	case m.nomad != nil && w.at(n.Spec.Nomad.Address) != m.nomad:
+	case m.nomad != nil && !m.nomad.isAsked(n):
 		return "is asked for in another Nomad than it is in"
 	}
 	if vmi := w.checks.instanceOf(m); vmi == nil || vmi.Status.Phase != kubevirtv1.Running {

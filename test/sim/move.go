@@ -25,7 +25,7 @@ func (w *Environment) move() {
 			if by != 0 {
 				toAdd(w, by)
 			}
-			w.after(s.between(0, 20*time.Second), w.moveOn)
+			w.after(s.between(0, 20*time.Second), func() { w.moveOn(s) })
 		})
 	}
 	for range s.IntN(3) {
@@ -45,8 +45,9 @@ func (w *Environment) move() {
 	}
 }
 
-// moveOn has the pool lead to the Nomad that it doesn't lead to.
-func (w *Environment) moveOn() {
+// moveOn has the pool lead to the Nomad that it doesn't lead to, by one edit or by two: some change the address alone,
+// and the servers when they notice.
+func (w *Environment) moveOn(s *stream) {
 	p := w.pool()
 	if p == nil || !w.faulty || w.misled(p.Spec.Nomad) {
 		return
@@ -55,8 +56,21 @@ func (w *Environment) moveOn() {
 	if w.joinedBy(p.Spec.Nomad.Servers) == to {
 		to = w.other
 	}
-	w.edit("moves the pool to "+to.name, func(p *v1alpha1.NomadNodePool) {
-		p.Spec.Nomad.Address, p.Spec.Nomad.Servers = to.address, slices.Clone(to.servers)
+	address := func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = to.address }
+	servers := func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Servers = slices.Clone(to.servers) }
+	if !s.once(3) {
+		w.edit("moves the pool to "+to.name, func(p *v1alpha1.NomadNodePool) { address(p); servers(p) })
+		return
+	}
+	first, then, what, rest := address, servers, "address", "servers"
+	if s.once(4) {
+		first, then, what, rest = servers, address, rest, what
+	}
+	w.edit("moves the pool's "+what+" to "+to.name, first)
+	w.after(s.rarely(3, 20*time.Second, 6*time.Minute), func() {
+		if p := w.pool(); p != nil && w.faulty && w.misled(p.Spec.Nomad) {
+			w.edit("moves the pool's "+rest+" to "+to.name, then)
+		}
 	})
 }
 
@@ -106,7 +120,7 @@ func (w *Environment) findMembers() {
 	}
 	for _, o := range w.store.all(kindNode) {
 		n := o.(*v1alpha1.NomadNode)
-		if to := w.joinedBy(n.Spec.Nomad.Servers); w.misled(n.Spec.Nomad) && !to.inPools() {
+		if to := w.joinedBy(n.Spec.Nomad.Servers); w.misled(n.Spec.Nomad) && !to.isAsked(n) && !to.inPools() {
 			w.note("operator", n.Name, "corrects the address of the member's Nomad")
 			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Address = to.address })
 		}

@@ -28,6 +28,11 @@ func moveMutants() []Mutation {
 			n.Spec.Nomad.Servers = slices.Clone(of.Servers)
 		}),
 		reads("believe a Nomad that a member never joined", forgetCluster),
+		reads("ask for a member where its pool leads to alone",
+			func(_ *Environment, n *v1alpha1.NomadNode, _ v1alpha1.NomadSpec) { n.Spec.FormerNomad = nil }),
+		{Name: "believe that servers lead to where the address does",
+			Client: func(_ *process, c client.Client) client.Client { return believing{c} },
+			Live:   func(_ client.Client, r client.Reader) client.Reader { return believingReader{r} }},
 		poolSees("judge members in another Nomad by the pool's", func(s *pool.Snapshot) {
 			for i := range s.Members {
 				m := &s.Members[i]
@@ -64,6 +69,29 @@ func (r misreads) Get(ctx context.Context, key client.ObjectKey, o client.Object
 		if r.Client.Get(ctx, of, p) == nil {
 			r.change(r.p.w, n, p.Spec.Nomad)
 		}
+	}
+	return err
+}
+
+// believing reads of each pool that its servers led to where its connection leads to.
+type believing struct{ client.Client }
+
+// Get reads.
+func (b believing) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return believe(o, b.Client.Get(ctx, key, o, opts...))
+}
+
+type believingReader struct{ client.Reader }
+
+// Get reads.
+func (b believingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object,
+	opts ...client.GetOption) error {
+	return believe(o, b.Reader.Get(ctx, key, o, opts...))
+}
+
+func believe(o client.Object, err error) error {
+	if p, ok := o.(*v1alpha1.NomadNodePool); ok && p.Status.Nomad != nil {
+		p.Status.Nomad.NomadConnection = p.Spec.Nomad.NomadConnection
 	}
 	return err
 }

@@ -97,14 +97,16 @@ func (c *checks) leads(pool string, to *nomadServer, since time.Time) (always, e
 	return always, ever
 }
 
-// unseen reports whether the controllers can't know of a member's node: it was never seen, and is, or was
-// a moment ago, asked for in a Nomad that its guest doesn't join.
+// isAsked reports whether the Nomad is one of those that a NomadNode says are to be asked for the member.
+func (n *nomadServer) isAsked(of *v1alpha1.NomadNode) bool {
+	former := of.Spec.FormerNomad
+	return n.w.at(of.Spec.Nomad.Address) == n || former != nil && n.w.at(former.Address) == n
+}
+
+// unseen reports whether the controllers can't know of a member's node: it was never seen, and its NomadNode names, or
+// named a moment ago, nothing but Nomads that its guest doesn't join.
 func (c *checks) unseen(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
 	led := n.Spec.Nomad.Address == "" && (c.w.home != m.nomad || c.w.ledAfter(t.readAt()))
-	if t.what == "pool" { // which asks for such a member where it leads to itself
-		always, _ := c.leads(m.poolUID, m.nomad, t.readAt())
-		led = led || !always
-	}
 	return n.Status.Nomad.Cluster == "" && (led || m.misled.After(t.readAt()))
 }
 

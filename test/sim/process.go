@@ -113,7 +113,18 @@ func (p *process) to(n *nomadServer) *cluster {
 func (p *process) clusterOf(t *task) *cluster {
 	i := id{kindNode, t.request.Namespace, t.request.Name}
 	if n, ok := p.cache.kinds[kindNode].objects[i].(*v1alpha1.NomadNode); ok {
-		return p.to(p.w.at(n.Spec.Nomad.Address))
+		is := p.to(p.w.at(n.Spec.Nomad.Address))
+		if n.Spec.FormerNomad == nil {
+			return is
+		}
+		_, here := is.view.Nodes[n.Spec.NodeID]
+		former := p.to(p.w.at(n.Spec.FormerNomad.Address))
+		_, there := former.view.Nodes[n.Spec.NodeID]
+		joined := n.Status.Nomad.Cluster != "" && former.nomad != nil && former.nomad == p.w.checks.members[n.Name].nomad
+		if !here && (there || joined) {
+			return former
+		}
+		return is
 	}
 	return p.to(p.w.nomad)
 }

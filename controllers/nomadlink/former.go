@@ -1,0 +1,94 @@
+package nomadlink
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// Seen is true for a member whose node was seen in some Nomad.
+func Seen(n *v1alpha1.NomadNode) bool {
+	return n.Status.Nomad.Cluster != "" || n.Status.JoinedTime != nil
+}
+
+// or is the link to the Nomad that a member is in, of its connection's, which doesn't list it, and its former one.
+// While nobody has seen the member it is that of both.
+func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
+	_, there := former.View.Nodes[n.Spec.NodeID]
+	switch seen := n.Status.Nomad.Cluster; {
+	case former.Where == l.Where:
+		return l
+	case there, seen != "" && seen == former.Where:
+		former.Former = true
+		return former
+	case Seen(n), !l.Known:
+		return l
+	case !former.Known:
+		l.Known, l.NotAsked, l.Reason = false, former.NotAsked, v1alpha1.ReasonUnreachable
+		l.Message = fmt.Sprintf("Its guest was given its servers while its pool led to %s, and may have joined the Nomad "+
+			"there. %s", cmp.Or(former.Where, n.Spec.FormerNomad.Address), former.Message)
+		return l
+	}
+	nodes := maps.Clone(former.View.Nodes) // a guest may have registered under another ID, by which it is found here
+	if nodes == nil {
+		nodes = map[string]nomad.Node{}
+	}
+	maps.Copy(nodes, l.View.Nodes)
+	l.View.Nodes = nodes
+	l.Cluster = both{l.Cluster, former.Cluster, n.Spec.NodeID}
+	return l
+}
+
+// both are a member's Nomad and its former one. What is looked up before a step that can't be undone is looked up in
+// both, introduction tokens are the former's, and all else is for the first.
+type both struct {
+	nomad.Cluster
+	former nomad.Cluster
+	nodeID string // the member's
+}
+
+// Inspect asks the former leader too for a node that the other one hasn't. If it has the member's, that is an error:
+// the member's link leads there as soon as it is listed.
+func (b both) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := b.Cluster.Inspect(ctx, nodeID)
+	if err != nil || in.Found {
+		return in, err
+	}
+	if in, err = b.former.Inspect(ctx, nodeID); err == nil && in.Found && nodeID == b.nodeID {
+		b.former.Refresh()
+		return nomad.Inspection{}, listedSoonError{}
+	}
+	return in, err
+}
+
+// listedSoonError is the error of a request to another Nomad than the one that the member was found in a moment ago.
+type listedSoonError struct{}
+
+// Error is error's.
+func (listedSoonError) Error() string {
+	return "the Nomad that the pool led to before has the node, and lists it in a moment"
+}
+
+// RetryAfter is how long to wait before the step is tried again.
+func (listedSoonError) RetryAfter() time.Duration { return time.Second }
+
+// NodesOf asks both leaders.
+func (b both) NodesOf(ctx context.Context, poolUID, member string) ([]nomad.Node, error) {
+	here, err := b.Cluster.NodesOf(ctx, poolUID, member)
+	if err != nil {
+		return nil, err
+	}
+	there, err := b.former.NodesOf(ctx, poolUID, member)
+	return append(here, there...), err
+}
+
+// IntroductionToken makes one for the Nomad that the member's servers led to: another's would be refused there.
+func (b both) IntroductionToken(ctx context.Context, name, nodePool string,
+	ttl time.Duration) (jwt string, supported bool, err error) {
+	return b.former.IntroductionToken(ctx, name, nodePool, ttl)
+}

@@ -1,0 +1,77 @@
+package pool
+
+import (
+	"slices"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Guests join the cluster of the servers that they were given, and the controller asks for them at an address. Somebody
+// may change one of the two alone, for a moment or by mistake. So it is remembered where the servers led to while Nomad
+// answered, and members that nobody has seen yet are looked for there as well.
+
+// formerOf is where a member's servers led to, if that isn't known to be where its pool's connection leads to; nil: it
+// is. The first such place stays, for its servers are those of then.
+func (s *scope) formerOf(n *v1alpha1.NomadNode) *v1alpha1.NomadConnection {
+	was := s.pool.Status.Nomad
+	switch {
+	case s.proven && s.hasServers(n):
+		return nil
+	case n.Spec.FormerNomad != nil:
+		return n.Spec.FormerNomad
+	case was == nil || !sameServers(&n.Spec.Nomad, was.Servers, was.Region),
+		sameCluster(was.NomadConnection, s.pool.Spec.Nomad.NomadConnection):
+		return nil
+	}
+	return &was.NomadConnection
+}
+
+// nomadStatus is where the members' servers led to. It is written before members are made by it.
+func nomadStatus(s *scope) *v1alpha1.PoolNomadStatus {
+	spec, was := &s.pool.Spec.Nomad, s.pool.Status.Nomad
+	if !s.link.Known {
+		return was
+	}
+	elsewhere := was != nil && !sameCluster(spec.NomadConnection, was.NomadConnection)
+	if elsewhere && sameServers(spec, was.Servers, was.Region) && !s.proven {
+		return was
+	}
+	return &v1alpha1.PoolNomadStatus{NomadConnection: spec.NomadConnection, Servers: spec.Servers}
+}
+
+// provenHere reports whether a member with the pool's servers is in the Nomad that the pool's connection leads to.
+func (s *scope) provenHere(all []v1alpha1.NomadNode) bool {
+	for i := range all {
+		n := &all[i]
+		if _, here := s.link.View.Nodes[n.Spec.NodeID]; here && n.Spec.PoolUID == string(s.pool.UID) && s.hasServers(n) {
+			return s.link.Known
+		}
+	}
+	return false
+}
+
+// hasServers reports whether a member was given the servers that new ones are given.
+func (s *scope) hasServers(n *v1alpha1.NomadNode) bool {
+	return sameServers(&n.Spec.Nomad, s.pool.Spec.Nomad.Servers, s.pool.Spec.Nomad.Region)
+}
+
+// ledAstray is where the pool's servers lead to if that isn't where its connection leads to, as a member shows that
+// follows the connection and was found elsewhere; empty: none shows it.
+func ledAstray(s *scope) (where string) {
+	for name, n := range s.members {
+		at := s.places[name]
+		found := at.link.Former && sameCluster(at.conn, s.pool.Spec.Nomad.NomadConnection)
+		if found && !s.proven && s.hasServers(n) && (where == "" || at.link.Where < where) {
+			where = at.link.Where
+		}
+	}
+	return where
+}
+
+func sameServers(in *v1alpha1.NomadSpec, servers []string, region string) bool {
+	return in.Region == region && slices.Equal(in.Servers, servers)
+}
+
+func sameCluster(a, b v1alpha1.NomadConnection) bool {
+	return a.Address == b.Address && a.Region == b.Region
+}
