@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
@@ -69,6 +70,27 @@ func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 	} {
 		if got := decide(c.o).ForcedTime; !got.Equal(c.want) {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// A member that leaves may go although it isn't known what it has, but never before its time is over, and with Retain
+// never.
+func TestWhoGoesWithoutBeingKnown(t *testing.T) {
+	over := overdue(grace)
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		want bool
+	}{
+		"its time is over":               {requested(over), true},
+		"it has a moment left":           {requested(overdue(grace - time.Nanosecond)), false},
+		"wanted":                         {steady(over), false},
+		"wanted, Retain":                 {steady(over, retain), false},
+		"Retain":                         {requested(over, retain), false},
+		"Retain, and its VM was deleted": {requested(over, retain, leaves(v1alpha1.DrainVMDeleted)), true},
+	} {
+		if got := member.GivenUp(c.o); got != c.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

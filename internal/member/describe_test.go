@@ -192,6 +192,10 @@ func TestJoined(t *testing.T) {
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown,
 			"If that lasts for health.unhealthyTimeout the member is replaced"},
+		{"purged by somebody, and no guest runs", steady(notInNomad, noInstance), "False", v1alpha1.ReasonNodeDown,
+			"If that lasts for health.unhealthyTimeout the member is replaced"},
+		{"drained and purged by somebody, and its guest runs", removing(notInNomad), "False", v1alpha1.ReasonNodeDown,
+			"Nomad no longer knows the node"},
 		{"purged with the member", steady(notInNomad, noVM, func(o *nodestate.State) { o.Node.Drained = true }), "False",
 			v1alpha1.ReasonRemoving, "left Nomad with the member's VM"},
 	})

@@ -419,6 +419,8 @@ func TestPromisedTimeToStop(t *testing.T) {
 			wake: 15 * time.Second},
 		{name: "never an answer, over", o: draining(service("web"), notKnown, overdue(member.MaxGrace)),
 			step: member.MarkDrained},
+		{name: "never an answer, and allocations not listed", o: draining(nil, notKnown, allocationsUnknown("500"),
+			overdue(member.MaxGrace-time.Second)), step: member.Wait, wake: time.Second},
 		{name: "never an answer, Nomad is unknown, deleted: nobody stops anything",
 			o: draining(nil, notKnown, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
 		{name: "promised too much", o: draining(service("web"), stops(hour), overdue(grace)), step: member.Wait,

@@ -67,6 +67,26 @@ func TestLateDrainGetsItsTime(t *testing.T) {
 	}
 }
 
+// A drain that is late but for somebody else's drain is sent only once it is known that this one still runs.
+func TestDrainThatIsInTimeOnlyByOthers(t *testing.T) {
+	drained := func(o *nodestate.State) { // by somebody else, for two minutes
+		o.Nomad.Draining, o.Nomad.DrainStarted = true, o.Now.Add(-2*time.Minute)
+	}
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		want bool
+	}{
+		"late but for it":           {requested(cordoned, overdue(0), drained), true},
+		"in time, whatever is seen": {requested(cordoned, drained), false},
+		"late in any case":          {requested(cordoned, overdue(time.Hour), drained), false},
+		"late, and nobody drains":   {requested(cordoned, overdue(0)), false},
+	} {
+		if got := member.OnlyByOthers(c.o); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // A member to which no drain can be sent gets that time from when Nomad could be asked.
 func TestTimeOfADrainThatCannotBeSent(t *testing.T) {
 	known := func(d time.Duration) change { // for so long

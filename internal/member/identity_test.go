@@ -136,9 +136,12 @@ func TestWhatIsSaidOfAnExternalNode(t *testing.T) {
 			v1alpha1.ReasonNodeIDTaken, "exists that isn't the member's. Nothing is done to it."},
 	})
 	runConditions(t, v1alpha1.NodeDrainCompleted, []conditionCase{
-		{"it leaves", requested(external), "False", v1alpha1.ReasonNodeIDTaken, "The member's VM goes at the drain deadline."},
+		{"it leaves", requested(external), "False", v1alpha1.ReasonNodeIDTaken,
+			`exists that isn't the member's: it is called "db". Nothing is done to it. ` +
+				"The member's VM goes at the drain deadline."},
 		{"it leaves, retained", requested(external, retain), "False", v1alpha1.ReasonNodeIDTaken,
-			"onTimeout is Retain, so the member's VM stays: if nothing runs on it, set onTimeout to Force: in the pool"},
+			`exists that isn't the member's: it is called "db". Nothing is done to it. ` +
+				"onTimeout is Retain, so the member's VM stays: if nothing runs on it, set onTimeout to Force: in the pool"},
 	})
 }
 

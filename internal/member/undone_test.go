@@ -1,7 +1,6 @@
 package member_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +74,10 @@ func TestDrainThatIsUndone(t *testing.T) {
 				onlyIf(v1alpha1.Empty)), step: member.RecordCancel},
 		{name: "what is empty by then has left", o: draining(nil, notShown, drainAccepted(time.Hour, time.Second)),
 			step: member.MarkDrained},
+		{name: "unless it isn't known to be empty", o: draining(nil, notShown, drainAccepted(time.Hour, time.Minute),
+			allocationsUnknown("")), step: member.Drain},
+		{name: "or may get work, because it is shown as eligible", o: requested(cordonAccepted(time.Hour, time.Second),
+			drainAccepted(time.Hour, time.Minute), func(o *nodestate.State) { o.Nomad.LiveKnown = true }), step: member.Drain},
 		{name: "Retain holds for a member whose VM was deleted as well",
 			o: draining(service("web"), notShown, retain, overdue(time.Hour), drainAccepted(time.Hour, grace),
 				func(o *nodestate.State) {
@@ -91,25 +94,38 @@ func TestDrainThatIsUndone(t *testing.T) {
 			o: requested(overdue(time.Minute), cordonAccepted(time.Hour, time.Second), drainAccepted(time.Hour, grace),
 				stops(0)),
 			step: member.MarkDrained},
+		{name: "one that was promised more keeps that while it may get work",
+			o: requested(overdue(time.Minute), cordonAccepted(time.Hour, time.Second), drainAccepted(time.Hour, grace),
+				func(o *nodestate.State) { o.Nomad.LiveKnown, o.Node.StopTime = true, new(10*time.Minute) }),
+			step: member.Wait, wake: 10*time.Minute + 10*time.Second - grace},
 	})
 }
 
 func TestWhatIsUndoneIsSaid(t *testing.T) {
+	const why = "Nomad accepts that the node is made ineligible and drained, but doesn't show it: somebody undoes it " +
+		"(nomad node status aaaaaaaa-0000-4000-8000-000000000001 lists the node's events), or its servers are ill."
+	web := service("web")
 	for name, c := range map[string]struct {
-		o        nodestate.State
-		reported bool
-		ends     string
+		o    nodestate.State
+		then string // after why; empty: nothing is said of it
 	}{
-		"cordon, a moment ago":   {requested(cordonAccepted(time.Second, 0)), false, ""},
-		"cordon, some time ago":  {requested(cordonAccepted(time.Minute, 0), stops(0)), true, "goes at about 2026-03-01T12:14:40Z"},
-		"drain, some time ago":   {draining(service("web"), notShown, drainAccepted(time.Minute, 0)), true, "goes at about 2026-03-01T12:14:40Z"},
-		"drain, after its time":  {draining(service("web"), notShown, overdue(time.Minute), drainAccepted(time.Hour, 0)), true, "goes at"},
-		"with Retain":            {draining(service("web"), notShown, retain, drainAccepted(time.Minute, 0)), true, ""},
-		"drain that Nomad shows": {draining(service("web"), drainAccepted(time.Hour, 0)), false, ""},
+		"cordon, a moment ago": {requested(cordonAccepted(time.Second, 0)), ""},
+		"cordon, some time ago": {requested(cordonAccepted(time.Minute, 0), stops(0)),
+			" The member goes at about 2026-03-01T12:14:40Z."},
+		"drain, some time ago": {draining(web, notShown, drainAccepted(time.Minute, 0)),
+			" The member goes at about 2026-03-01T12:14:40Z."},
+		"drain, after its time": {draining(web, notShown, overdue(time.Minute), drainAccepted(time.Hour, 0)),
+			" The member goes at about 2026-03-01T12:15:40Z."},
+		"with Retain": {draining(web, notShown, retain, drainAccepted(time.Minute, 0)),
+			" It is asked again at least every 15 s."},
+		"only if it is empty": {requested(cordonAccepted(time.Minute, 0), onlyIf(v1alpha1.Empty)),
+			" It is asked again at least every 15 s, until 2026-03-01T12:14:00Z; then the member stays, because it is to " +
+				"leave only if it is empty."},
+		"drain that Nomad shows": {draining(web, drainAccepted(time.Hour, 0)), ""},
 	} {
+		c.o.Node.ID = "aaaaaaaa-0000-4000-8000-000000000001"
 		got := decide(c.o).Conditions[v1alpha1.NodeDrainCompleted]
-		if is := got.Reason == v1alpha1.ReasonDrainUndone; is != c.reported || !strings.Contains(got.Message, c.ends) ||
-			c.ends == "" && strings.Contains(got.Message, "goes at") && is {
+		if is := got.Reason == v1alpha1.ReasonDrainUndone; is != (c.then != "") || is && got.Message != why+c.then {
 			t.Errorf("%s: %s: %s", name, got.Reason, got.Message)
 		}
 	}
