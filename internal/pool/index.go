@@ -243,11 +243,7 @@ func names(ms []*Member) []string {
 
 // setOf returns the names as a set.
 func setOf(groups ...[]string) map[string]bool {
-	n := 0
-	for _, group := range groups {
-		n += len(group)
-	}
-	out := make(map[string]bool, n)
+	out := map[string]bool{}
 	for _, group := range groups {
 		for _, name := range group {
 			out[name] = true

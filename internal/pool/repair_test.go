@@ -235,6 +235,10 @@ func TestNextRepairWaitsForTheSuccessor(t *testing.T) {
 func TestHostsAreObservedIfMembersDontWork(t *testing.T) {
 	full := func(m *pool.Member) { m.Blocked = blocked(v1alpha1.ReasonVMUnschedulable) }
 	isReady := func(m *pool.Member) { m.Ready = true }
+	short := func(s *pool.Snapshot) { s.Health.JoinTimeout.Duration = time.Minute }
+	has := func(left time.Duration) memberChange { // to join
+		return func(m *pool.Member) { m.JoinDeadline = now.Add(left) }
+	}
 	for name, c := range map[string]struct {
 		s    pool.Snapshot
 		want bool
@@ -249,6 +253,8 @@ func TestHostsAreObservedIfMembersDontWork(t *testing.T) {
 		"one is ineligible":                {tended(all(some(4, "up"), some(1, "held", notReady))), false},
 		"one joins":                        {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(59*time.Second)))), false},
 		"one joins slowly":                 {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Minute)))), true},
+		"one joins, of a short time":       {tended(all(some(4, "up"), some(1, "new", joining, has(31*time.Second))), short), false},
+		"one has half of a short time":     {tended(all(some(4, "up"), some(1, "new", joining, has(30*time.Second))), short), true},
 		"one joins slowly, and halted":     {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Hour), halted))), false},
 		"one can't join for want of capacity": {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Hour), full))),
 			false},

@@ -1,6 +1,7 @@
 package pool_test
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"testing"
@@ -120,12 +121,22 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 			}) {
 				t.Error("the snapshot itself was changed")
 			}
-			s.Now = now.Add(test.wake)
-			p := pool.Decide(s.Resumed())
-			if test.wake > 0 && ((len(p.Failed) > 0) != test.failed || (len(p.Unhealthy) > 0) != test.unhealthy) {
+			s.Now = now.Add(cmp.Or(test.wake, time.Hour)) // the time of one that works is never up
+			p, named := pool.Decide(s.Resumed()), map[bool][]string{true: {"a"}}
+			if !slices.Equal(p.Failed, named[test.failed]) || !slices.Equal(p.Unhealthy, named[test.unhealthy]) {
 				t.Errorf("when its time is up: failed %v, unhealthy %v", p.Failed, p.Unhealthy)
 			}
 		})
+	}
+}
+
+// A suspension that was over before a member began to join doesn't move its time to an earlier one.
+func TestOldSuspensionMovesNoTime(t *testing.T) {
+	s := tended(some(1, "a", lateSince(time.Minute)), func(s *pool.Snapshot) {
+		s.Suspension = pool.Suspension{Resumed: now.Add(-time.Hour)}
+	})
+	if got, want := s.Resumed().Members[0].JoinDeadline, now.Add(-time.Minute); !got.Equal(want) {
+		t.Errorf("its time was up at %s, want %s", got, want)
 	}
 }
 
