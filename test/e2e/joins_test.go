@@ -113,16 +113,20 @@ func TestMembersThatNeverJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "probe", "the user's scale-in to be done", time.Minute, atMost(t, 2))
+	var failed []string
 	for _, n := range members(t, "probe") {
 		if n.Status.JoinedTime == nil {
-			bootedInVain(t, n.Name)
+			failed = append(failed, n.Name)
 		}
 	}
+	bootedInVain(t, failed...)
 	lift()
 	change(t, "probe", func(p *v1alpha1.NomadNodePool) {
 		p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: "now"}
 	})
-	eventually(t, "probe", "the member that failed to be replaced", time.Minute, requested(v1alpha1.DrainJoinTimeout, 1))
+	for _, name := range failed {
+		reportedWithin(t, time.Minute, "probe", "MemberNotJoined", name)
+	}
 	change(t, "probe", joinWithin(patient))
 	reported(t, "probe", "BreakerClosed", "")
 	eventually(t, "probe", "the pool to be well", time.Minute,
