@@ -78,10 +78,19 @@ func checkAgentFile(f *yaml.Node) error {
 
 func unparsed(err error) error {
 	const remedy = "Nomad can't read it, and wouldn't start; see if brackets and quotes are closed"
-	if at := (*parser.PosError)(nil); errors.As(err, &at) && at.Pos.IsValid() {
-		return fmt.Errorf("line %d of its content: %s", at.Pos.Line, remedy)
+	var pos token.Pos
+	if at := (*parser.PosError)(nil); errors.As(err, &at) {
+		pos = at.Pos
 	}
-	return errors.New("its content: " + remedy)
+	return errors.New(placeOf(pos) + ": " + remedy)
+}
+
+// placeOf is the words on a place in a file. In JSON the library has no lines of keys.
+func placeOf(pos token.Pos) string {
+	if !pos.IsValid() {
+		return "its content"
+	}
+	return fmt.Sprintf("line %d of its content", pos.Line)
 }
 
 // checkAgentKeys looks at each value below a block by the names that lead to it. The keys of an item lead to its value
@@ -116,7 +125,7 @@ func checkAgentItem(within string, item *ast.ObjectItem) error {
 		name = strings.TrimPrefix(name+"."+strings.ToLower(word), ".")
 		why, refused := agentKeys[name]
 		if refused && (name != "client.enabled" || !isTrue(item.Val)) {
-			return fmt.Errorf("line %d of its content: %s can't be set there: %s; leave it out", key.Pos().Line, name, why)
+			return fmt.Errorf("%s: %s can't be set there: %s; leave it out", placeOf(key.Pos()), name, why)
 		}
 	}
 	return checkAgentKeys(name, item.Val)
