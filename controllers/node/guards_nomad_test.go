@@ -240,11 +240,22 @@ func TestWhichOtherNodeCounts(t *testing.T) {
 	node := nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}
 	s := underOther(node, asIs)
 	idle, busy := nomad.Inspection{Found: true, Node: node}, nomad.Inspection{Found: true, Node: node, Live: []nomad.Allocation{alloc}}
-	idle.Node.ID, busy.Node.ID = "1", "2"
-	s.nomad.others = []nomad.Inspection{idle, busy}
-	got, err := s.inspectOthers(t.Context(), s.observed(t), []string{"2", "1"})
-	if err != nil || got == nil || got.ID != "2" {
-		t.Errorf("%+v, %v", got, err)
+	logs := nomad.Inspection{Found: true, Node: node, Live: []nomad.Allocation{alloc}}
+	logs.Live[0].JobType = "system"
+	idle.Node.ID, busy.Node.ID, logs.Node.ID = "1", "3", "2"
+	for want, others := range map[string][]nomad.Inspection{
+		"1": {idle}, "2": {idle, logs}, "3": {idle, logs, busy},
+	} {
+		s.nomad.others = others
+		of := s.observed(t)
+		of.node.Spec.ScaleIn.Drain.IgnoreSystemJobs = true
+		var ids []string
+		for _, o := range others {
+			ids = append(ids, o.Node.ID)
+		}
+		if got, err := s.inspectOthers(t.Context(), of, ids); err != nil || got == nil || got.ID != want {
+			t.Errorf("of %v it is %+v, %v", ids, got, err)
+		}
 	}
 	s.nomad.refuses = nomad.ErrUnreachable
 	if of := s.observed(t); of.observed.Nomad.Known || of.observed.Nomad.Why == "" {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -14,7 +15,7 @@ import (
 // inspect asks Nomad's leader for the member's node. If the member doesn't own it, inspect describes it in the outcome
 // and returns as if it weren't there.
 func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome) (nomad.Inspection, error) {
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	in, err := s.inspectOwn(ctx)
 	s.latest = false // it may have taken seconds
 	if err != nil || !in.Found {
 		return nomad.Inspection{}, err
@@ -24,6 +25,15 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome)
 		return nomad.Inspection{}, nil
 	}
 	return in, nil
+}
+
+// inspectOwn asks for the member's node, and notes if it is in the former Nomad.
+func (s *scope) inspectOwn(ctx context.Context) (nomad.Inspection, error) {
+	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	if found, ok := errors.AsType[*nomadlink.FoundInFormerError](err); ok {
+		s.foundIn = found.Where
+	}
+	return in, err
 }
 
 // asked is the state with what Nomad's leader says of the member's node, and true if it has one. If the node is
@@ -73,8 +83,10 @@ func (r *Reconciler) observeByID(ctx context.Context, s *scope) error {
 	case ok && !member.ConfirmIdentity(s.observed, s.node.Name, named), !ok && !member.FindByID(s.observed):
 		return nil
 	}
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	in, err := s.inspectOwn(ctx)
 	switch {
+	case s.foundIn != "": // which is written now; then that Nomad is asked
+		*o = nodestate.Nomad{NotAsked: true}
 	case notNow(err):
 		return err
 	case err != nil: // unknown is not gone

@@ -31,6 +31,7 @@ type scope struct {
 	link     nomadlink.Link
 	facts    blueprint.Facts // only while the VM is to be made
 	observed nodestate.State
+	foundIn  string // the Where of its former Nomad, if that turned out to have its node; empty: it didn't
 
 	// latest is true once node was found to be what the API server has, or has been written.
 	latest bool

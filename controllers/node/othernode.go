@@ -98,7 +98,7 @@ func unknownOther(err error) nodestate.Nomad {
 }
 
 // inspectOthers asks Nomad's leader for nodes, and returns the one that says that it is this member's guest; nil: none
-// does. If there are several, one with work counts.
+// does. If there are several, one with work that a drain waits for counts, or else one with any.
 func (r *Reconciler) inspectOthers(ctx context.Context, s *scope, ids []string) (*nodestate.OtherNode, error) {
 	if len(ids) > maxOthers {
 		return nil, errTooManyOthers
@@ -113,11 +113,23 @@ func (r *Reconciler) inspectOthers(ctx context.Context, s *scope, ids []string) 
 		if !in.Found || in.Node.Member != s.node.Name || in.Node.PoolUID != s.node.Spec.PoolUID {
 			continue
 		}
-		if found == nil || len(found.Live) == 0 {
-			found = &nodestate.OtherNode{ID: id, Live: memberAllocations(in.Live)}
+		other := &nodestate.OtherNode{ID: id, Live: memberAllocations(in.Live)}
+		if found == nil || keepsFromLeaving(s, other) > keepsFromLeaving(s, found) {
+			found = other
 		}
 	}
 	return found, nil
+}
+
+// keepsFromLeaving is how much a node of another ID is in the way of the member's leaving.
+func keepsFromLeaving(s *scope, o *nodestate.OtherNode) int {
+	switch {
+	case len(member.WaitedFor(o.Live, s.node.Spec.ScaleIn.Drain)) > 0:
+		return 2
+	case len(o.Live) > 0:
+		return 1
+	}
+	return 0
 }
 
 // resemblesOther is true for a listed node of another ID that has the member's name or its VM's address. Nothing runs

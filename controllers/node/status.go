@@ -1,6 +1,8 @@
 package node
 
 import (
+	"cmp"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
@@ -65,6 +67,7 @@ func AddressOf(all []kubevirtv1.VirtualMachineInstanceNetworkInterface) string {
 
 func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) {
 	v, o := &st.Nomad, is.Nomad
+	v.Cluster = cmp.Or(v.Cluster, s.foundIn)
 	if o.NotAsked {
 		return // just after a start, the last status stays for a moment
 	}

@@ -40,7 +40,10 @@ func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
 	}
 	maps.Copy(nodes, l.View.Nodes)
 	l.View.Nodes = nodes
-	l.Cluster = both{l.Cluster, former.Cluster, n.Spec.NodeID}
+	if former.View.RecoveredSince.After(l.View.RecoveredSince) { // its guest may have been cut off from that
+		l.View.RecoveredSince = former.View.RecoveredSince
+	}
+	l.Cluster = both{l.Cluster, former.Cluster, n.Spec.NodeID, former.Where}
 	return l
 }
 
@@ -50,10 +53,11 @@ type both struct {
 	nomad.Cluster
 	former nomad.Cluster
 	nodeID string // the member's
+	where  string // of the former
 }
 
-// Inspect asks the former leader too for a node that the other one hasn't. If it has the member's, that is an error:
-// the member's link leads there as soon as it is listed.
+// Inspect asks the former leader too for a node that the other one hasn't. If it has the member's, that is a
+// FoundInFormerError.
 func (b both) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
 	in, err := b.Cluster.Inspect(ctx, nodeID)
 	if err != nil || in.Found {
@@ -61,21 +65,23 @@ func (b both) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, err
 	}
 	if in, err = b.former.Inspect(ctx, nodeID); err == nil && in.Found && nodeID == b.nodeID {
 		b.former.Refresh()
-		return nomad.Inspection{}, listedSoonError{}
+		return nomad.Inspection{}, &FoundInFormerError{Where: b.where}
 	}
 	return in, err
 }
 
-// listedSoonError is the error of a request to another Nomad than the one that the member was found in a moment ago.
-type listedSoonError struct{}
-
-// Error is error's.
-func (listedSoonError) Error() string {
-	return "the Nomad that the pool led to before has the node, and lists it in a moment"
+// FoundInFormerError is the error of a request for a member to its Nomad while the former one has its node, which it
+// doesn't list yet, or not at all. Once that is written as where the member was seen, its link leads there.
+type FoundInFormerError struct {
+	// Where is the former Nomad's (Link.Where).
+	Where string
 }
 
+// Error is error's.
+func (e *FoundInFormerError) Error() string { return "the node is in the Nomad at " + e.Where }
+
 // RetryAfter is how long to wait before the step is tried again.
-func (listedSoonError) RetryAfter() time.Duration { return time.Second }
+func (*FoundInFormerError) RetryAfter() time.Duration { return time.Second }
 
 // NodesOf asks both leaders.
 func (b both) NodesOf(ctx context.Context, poolUID, member string) ([]nomad.Node, error) {

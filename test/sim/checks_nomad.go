@@ -117,7 +117,7 @@ func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
 		// A user changed onTimeout while the member drains, which must reach Nomad.
 	case same && inForce && !excused && x.last.IgnoreSystemJobs == d.ignoreSystem: // or a user has changed that
 		c.w.violate("I3", m.name, "the drain was sent again under the same request")
-	case x.drain != nil && x.drain.endsBefore(d):
+	case x.drain != nil && x.drain.endsBefore(d) && (d.force.IsZero() || d.force.After(c.w.now)): // or both are over
 		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(epoch), d.force.Sub(epoch))
 	}
 }
