@@ -114,6 +114,27 @@ func TestOthersChangeNoTemplate(t *testing.T) {
 	})
 }
 
+// The controller sends what is in the Secrets that a member's connections name, so who may not read them names none.
+func TestOthersLendAMemberNoSecret(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("lent", 1))
+	eventually(t, "lent", "the pool to settle", time.Minute, allReady(1))
+	user := person(t, vmRights, rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group},
+		Resources: []string{"nomadnodes"}, Verbs: []string{"get", "patch"}})
+	grant(t, "default", sharedRights...)
+	patch := func(text string) func() error {
+		n := members(t, "lent")[0]
+		return func() error {
+			return user.Patch(t.Context(), n.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)), client.DryRunAll)
+		}
+	}
+	for _, field := range []string{"nomad", "formerNomad"} {
+		asks(t, "may not get secrets", patch(fmt.Sprintf(`{"spec":{%q:{"credentialsSecretRef":{"name":"x"}}}}`, field)))
+		asks(t, "", patch(fmt.Sprintf(`{"spec":{%q:{"address":"http://127.0.0.1:4646"}}}`, field)))
+	}
+	asks(t, "", patch(`{"metadata":{"labels":{"team":"ci"}}}`))
+}
+
 // A member's VM is known by its marks, so nobody takes them off.
 func TestOthersCantUnmarkAMember(t *testing.T) {
 	t.Parallel()
