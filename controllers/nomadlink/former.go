@@ -23,7 +23,7 @@ func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
 	switch seen := n.Status.Nomad.Cluster; {
 	case former.Where == l.Where:
 		return l
-	case there, seen != "" && seen == former.Where:
+	case there, seen != "" && (seen == former.Where || former.Where == "" && seen != l.Where):
 		former.Former = true
 		return former
 	case Seen(n), !l.Known:

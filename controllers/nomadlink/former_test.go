@@ -122,8 +122,15 @@ func TestFormerNomadThatIsTheSameOrForbidden(t *testing.T) {
 		t.Errorf("%+v, %v", l, err)
 	}
 	n.Spec.FormerNomad.Address = formerAddress
-	l, err := c.Link(t.Context(), n, n.Spec.Nomad)
-	if err != nil || l.Known || !strings.Contains(l.Message, `pools may not name "http://former"`) {
+	for _, seen := range []string{"", formerAddress} {
+		n.Status.Nomad.Cluster = seen
+		l, err := c.Link(t.Context(), n, n.Spec.Nomad)
+		if err != nil || l.Known || l.Former != (seen != "") || !strings.Contains(l.Of(n).Message, `pools may not name "http://former"`) {
+			t.Errorf("%+v, %v", l, err)
+		}
+	}
+	n.Status.Nomad.Cluster = newAddress
+	if l, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil || !l.Known || l.Former {
 		t.Errorf("%+v, %v", l, err)
 	}
 }

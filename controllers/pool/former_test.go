@@ -239,3 +239,21 @@ func TestPoolWhoseServersLeadElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// The credentials for the former Nomad, in which a member was found, are away for a while. Where it is isn't forgotten,
+// and the pool tells of that Nomad all the same.
+func TestMemberWhoseFormerNomadCantBeUsed(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.Spec.Nomad.NomadConnection, n.Status.Nomad.Cluster = p.Spec.Nomad.NomadConnection, formerAddress
+		n.Spec.FormerNomad = &v1alpha1.NomadConnection{Address: formerAddress,
+			CredentialsSecretRef: &v1alpha1.SecretRef{Name: "missing"}}
+	})
+	p, n := s.reconcile(t)
+	if was := formerAddressOf(n); was != formerAddress || n.Spec.Drain != nil {
+		t.Errorf("it is asked for at %q too, its drain request is %+v", was, n.Spec.Drain)
+	}
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolUpToDate)
+	if c.Reason != v1alpha1.ReasonServersElsewhere || !strings.Contains(c.Message, formerAddress) {
+		t.Errorf("it says %s: %s", c.Reason, c.Message)
+	}
+}

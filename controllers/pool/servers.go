@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -61,8 +62,10 @@ func ledAstray(s *scope) (where string) {
 	for name, n := range s.members {
 		at := s.places[name]
 		found := at.link.Former && sameCluster(at.conn, s.pool.Spec.Nomad.NomadConnection)
-		if found && !s.proven && s.hasServers(n) && (where == "" || at.link.Where < where) {
-			where = at.link.Where
+		// While that Nomad can't be used the link has no address.
+		is := cmp.Or(n.Status.Nomad.Cluster, at.link.Where)
+		if found && !s.proven && s.hasServers(n) && (where == "" || is < where) {
+			where = is
 		}
 	}
 	return where
