@@ -257,3 +257,52 @@ func TestMemberWhoseFormerNomadCantBeUsed(t *testing.T) {
 		t.Errorf("it says %s: %s", c.Reason, c.Message)
 	}
 }
+
+// A pool whose servers lead elsewhere than its address has made one member more to replace one that is elsewhere, and it
+// joined that Nomad too. When it has left as the surplus, the pool doesn't try that again and again.
+func TestPoolWhoseServersLeadElsewhereMakesNoMore(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.Status.Nomad.Cluster = formerAddress
+		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(1)), new(intstr.FromInt32(0))
+	})
+	former := answering(fixtureNodeID)
+	s.Connections.Clusters = twoNomads{formerAddress: former, "http://127.0.0.1:4646": s.nomad}
+	made := func() []v1alpha1.NomadNode {
+		s.reconcile(t)
+		var l v1alpha1.NomadNodeList
+		if err := s.Client.List(t.Context(), &l, client.InNamespace("ns")); err != nil {
+			t.Fatal(err)
+		}
+		return l.Items
+	}
+	all := made()
+	if len(all) != 2 {
+		t.Fatalf("%d members", len(all))
+	}
+	for i := range all {
+		if n := &all[i]; n.Name != "p-1" {
+			former.view.Nodes = answering(fixtureNodeID).view.Nodes
+			former.view.Nodes[n.Spec.NodeID] = nomad.Node{ID: n.Spec.NodeID, Status: nomad.NodeReady, Eligible: true, CreateIndex: 9}
+			n.Status.Nomad.Cluster, n.Status.JoinedTime = formerAddress, &metav1.Time{Time: now}
+			if err := s.Client.Status().Update(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+			made()
+			if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(n), n); err != nil || n.Spec.Drain == nil {
+				t.Fatalf("the new one stays, %v", err)
+			}
+			n.Finalizers = nil
+			if err := s.Client.Update(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Client.Delete(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 2 {
+		if all = made(); len(all) != 1 || all[0].Spec.Drain != nil {
+			t.Errorf("%d members, the drain request of the first is %+v", len(all), all[0].Spec.Drain)
+		}
+	}
+}

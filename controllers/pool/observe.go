@@ -102,6 +102,7 @@ func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.R
 		s.members[n.Name], s.places[n.Name] = n, at
 	}
 	s.snapshot.ServersLeadTo = ledAstray(s)
+	s.follow()
 	for i := range l.Items {
 		if n := &l.Items[i]; s.members[n.Name] == n {
 			s.snapshot.Members = append(s.snapshot.Members, s.memberOf(n))

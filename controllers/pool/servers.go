@@ -71,6 +71,22 @@ func ledAstray(s *scope) (where string) {
 	return where
 }
 
+// follow has the members that are where the pool's servers lead to follow its connection, and remember where they are:
+// when those that have shown it are gone, the others still do. Otherwise one more would be made to find out each time.
+func (s *scope) follow() {
+	for name, n := range s.members {
+		at := s.places[name]
+		if !at.away || !s.hasServers(n) || s.snapshot.ServersLeadTo == "" || n.Status.Nomad.Cluster != s.snapshot.ServersLeadTo {
+			continue
+		}
+		if !at.link.Former {
+			at.former = &n.Spec.Nomad.NomadConnection
+		}
+		at.conn = s.pool.Spec.Nomad.NomadConnection
+		s.places[name] = at
+	}
+}
+
 func sameServers(in *v1alpha1.NomadSpec, servers []string, region string) bool {
 	return in.Region == region && slices.Equal(in.Servers, servers)
 }
