@@ -199,3 +199,18 @@ func TestRotatedTokensLeaveNoClusters(t *testing.T) {
 		t.Errorf("%d clusters of a member that is gone", len(alive))
 	}
 }
+
+// A member whose connection and former one lead to the same Nomad is woken by its node, whichever of the two ends.
+func TestMemberIsWokenWhenOneOfItsConnectionsEnds(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		var u uses
+		c, n := &listing{}, memberNamed("p-1", "p", memberID)
+		for _, former := range []bool{ends != true, ends} { // the one that ends is noted last
+			u.note(n, former, place{}, false, now, func() nomad.Cluster { return c })
+		}
+		u.gone(user{member: true, former: ends, name: client.ObjectKeyFromObject(n)})
+		if w := u.wakes(c, []string{memberID}, now); len(w) != 1 || w[0].name.Name != "p-1" {
+			t.Errorf("former ends: %t; woken are %+v", ends, w)
+		}
+	}
+}

@@ -306,3 +306,28 @@ func TestPoolWhoseServersLeadElsewhereMakesNoMore(t *testing.T) {
 		}
 	}
 }
+
+// A pool that an earlier version of the controller has led elsewhere has no note of where its servers led to. Its members
+// know.
+func TestWhereTheServersLedToIsFoundFromMembers(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(n *v1alpha1.NomadNode)
+		want   string
+	}{
+		"seen there": {func(*v1alpha1.NomadNode) {}, formerAddress},
+		"found there": {func(n *v1alpha1.NomadNode) {
+			n.Spec.FormerNomad, n.Spec.Nomad.Address = &v1alpha1.NomadConnection{Address: formerAddress}, "http://127.0.0.1:4646"
+		}, formerAddress},
+		"other servers": {func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Servers = []string{"other"} }, "http://127.0.0.1:4646"},
+		"never seen":    {func(n *v1alpha1.NomadNode) { booting(nil, n); n.Status.Nomad.Cluster = "" }, "http://127.0.0.1:4646"},
+	} {
+		s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			p.Status.Nomad, n.Status.Nomad.Cluster = nil, formerAddress
+			c.change(n)
+		})
+		s.Connections.Clusters = twoNomads{formerAddress: answering(fixtureNodeID), "http://127.0.0.1:4646": s.nomad}
+		if p, _ := s.reconcile(t); p.Status.Nomad == nil || p.Status.Nomad.Address != c.want {
+			t.Errorf("%s: it is %+v", name, p.Status.Nomad)
+		}
+	}
+}

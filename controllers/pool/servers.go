@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -33,11 +34,29 @@ func nomadStatus(s *scope) *v1alpha1.PoolNomadStatus {
 	if !s.link.Known {
 		return was
 	}
+	if was == nil {
+		was = s.nomadOfMembers()
+	}
 	elsewhere := was != nil && !sameCluster(spec.NomadConnection, was.NomadConnection)
 	if elsewhere && sameServers(spec, was.Servers, was.Region) && !s.proven {
 		return was
 	}
 	return &v1alpha1.PoolNomadStatus{NomadConnection: spec.NomadConnection, Servers: spec.Servers}
+}
+
+// nomadOfMembers is where the pool's servers led to by members that were seen elsewhere than its connection leads to, for
+// a pool without that in its status: an earlier version made it, or it was restored; nil: there are none.
+func (s *scope) nomadOfMembers() *v1alpha1.PoolNomadStatus {
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		if n := s.members[name]; s.places[name].away && n.Status.Nomad.Cluster != "" && s.hasServers(n) {
+			conn := &n.Spec.Nomad.NomadConnection
+			if s.places[name].link.Former {
+				conn = n.Spec.FormerNomad
+			}
+			return &v1alpha1.PoolNomadStatus{NomadConnection: *conn, Servers: n.Spec.Nomad.Servers}
+		}
+	}
+	return nil
 }
 
 // provenHere reports whether a member with the pool's servers is in the Nomad that the pool's connection leads to.
