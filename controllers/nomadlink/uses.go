@@ -125,6 +125,10 @@ func (u *uses) remove(is user) nomad.Cluster {
 	delete(by.users, is)
 	if by.members[e.nodeID] == is {
 		delete(by.members, e.nodeID)
+		same := user{member: true, former: !is.former, name: is.name} // both connections may lead to one Nomad
+		if _, uses := by.users[same]; uses {
+			by.members[e.nodeID] = same
+		}
 	}
 	if len(by.users) == 0 {
 		delete(u.at, e.cluster)

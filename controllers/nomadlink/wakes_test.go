@@ -205,7 +205,7 @@ func TestMemberIsWokenWhenOneOfItsConnectionsEnds(t *testing.T) {
 	for _, ends := range []bool{false, true} {
 		var u uses
 		c, n := &listing{}, memberNamed("p-1", "p", memberID)
-		for _, former := range []bool{ends != true, ends} { // the one that ends is noted last
+		for _, former := range []bool{!ends, ends} { // the one that ends is noted last
 			u.note(n, former, place{}, false, now, func() nomad.Cluster { return c })
 		}
 		u.gone(user{member: true, former: ends, name: client.ObjectKeyFromObject(n)})
