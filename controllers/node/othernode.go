@@ -22,7 +22,7 @@ func (r *Reconciler) observeOther(ctx context.Context, s *scope) error {
 	}
 	var ids []string
 	for id, v := range s.link.View.Nodes {
-		if resemblesOther(s, v) {
+		if nomadlink.Resembles(s.node, v) {
 			ids = append(ids, id)
 		}
 	}
@@ -130,12 +130,4 @@ func keepsFromLeaving(s *scope, o *nodestate.OtherNode) int {
 		return 1
 	}
 	return 0
-}
-
-// resemblesOther is true for a listed node of another ID that has the member's name or its VM's address. Nothing runs
-// on one that is down.
-func resemblesOther(s *scope, v nomad.Node) bool {
-	address := s.node.Status.VM.Address
-	return v.ID != s.node.Spec.NodeID && v.Status != nomad.NodeDown &&
-		(v.Name == s.node.Name || address != "" && v.Address == address)
 }

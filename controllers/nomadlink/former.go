@@ -16,6 +16,13 @@ func Seen(n *v1alpha1.NomadNode) bool {
 	return n.Status.Nomad.Cluster != "" || n.Status.JoinedTime != nil
 }
 
+// Resembles is true for a node of another ID that has a member's name or its VM's address, so that it may be the member's
+// guest. Nothing runs on one that is down.
+func Resembles(n *v1alpha1.NomadNode, v nomad.Node) bool {
+	address := n.Status.VM.Address
+	return v.ID != n.Spec.NodeID && v.Status != nomad.NodeDown && (v.Name == n.Name || address != "" && v.Address == address)
+}
+
 // or is the link to the Nomad that a member is in, of its connection's, which doesn't list it, and its former one.
 // While nobody has seen the member it is that of both.
 func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
@@ -34,12 +41,18 @@ func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
 			"there. %s", cmp.Or(former.Where, n.Spec.FormerNomad.Address), former.Message)
 		return l
 	}
-	nodes := maps.Clone(former.View.Nodes) // a guest may have registered under another ID, by which it is found here
-	if nodes == nil {
-		nodes = map[string]nomad.Node{}
+	// A guest may have registered under another ID, by which it is found here. Copied is nothing but that: a pool has such
+	// a link for each of its members that boot.
+	nodes := map[string]nomad.Node{}
+	for id, v := range former.View.Nodes {
+		if Resembles(n, v) {
+			nodes[id] = v
+		}
 	}
-	maps.Copy(nodes, l.View.Nodes)
-	l.View.Nodes = nodes
+	if len(nodes) > 0 {
+		maps.Copy(nodes, l.View.Nodes)
+		l.View.Nodes = nodes
+	}
 	if former.View.RecoveredSince.After(l.View.RecoveredSince) { // its guest may have been cut off from that
 		l.View.RecoveredSince = former.View.RecoveredSince
 	}

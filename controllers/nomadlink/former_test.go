@@ -3,6 +3,7 @@ package nomadlink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -178,14 +179,14 @@ func TestBothLeadersAreAsked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.former.health.State, tc.new.health.State = nomad.HealthReachable, nomad.HealthReachable
-			tc.former.nodes = map[string]nomad.Node{other: {ID: other}}
+			tc.former.nodes = map[string]nomad.Node{other: {ID: other, Name: "p-2"}, "of-others": {ID: "of-others"}}
 			c := &Connections{Clock: clocktesting.NewFakePassiveClock(now),
 				Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
 				Clusters: byAddress{formerAddress: &tc.former, newAddress: &tc.new}}
 			n := memberNamed("p-2", "p", memberID)
 			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: formerAddress}
 			l, err := c.Link(t.Context(), n, n.Spec.Nomad)
-			if err != nil || !l.Known || l.View.Nodes[other].ID != other {
+			if err != nil || !l.Known || len(l.View.Nodes) != 1 || l.View.Nodes[other].ID != other {
 				t.Fatalf("%+v, %v", l, err)
 			}
 			tc.former.token, tc.new.token = "of the former", "of the new one"
@@ -211,5 +212,28 @@ func TestBothLeadersAreAsked(t *testing.T) {
 				t.Errorf("the former is listed anew %d times", tc.former.refreshes)
 			}
 		})
+	}
+}
+
+// A pool has a link for each of its members that boot, and no copy of the former Nomad's list with each.
+func TestLinksToFormerNomadsShareTheList(t *testing.T) {
+	reachable := nomad.Health{State: nomad.HealthReachable}
+	former, later := &listing{health: reachable, nodes: map[string]nomad.Node{}}, &listing{health: reachable, nodes: map[string]nomad.Node{}}
+	for i := range 1000 {
+		id := fmt.Sprint("of-others-", i)
+		former.nodes[id] = nomad.Node{ID: id, Name: id, Address: "10.0.0.1"}
+		later.nodes[id] = nomad.Node{ID: id, Name: id}
+	}
+	c := &Connections{Clock: clocktesting.NewFakePassiveClock(now),
+		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
+		Clusters: byAddress{formerAddress: former, newAddress: later}}
+	n := memberNamed("p-2", "p", memberID)
+	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: formerAddress}
+	if allocs := testing.AllocsPerRun(10, func() {
+		if _, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil {
+			t.Fatal(err)
+		}
+	}); allocs > 50 {
+		t.Errorf("%.0f allocations", allocs)
 	}
 }
