@@ -16,11 +16,12 @@ func Seen(n *v1alpha1.NomadNode) bool {
 	return n.Status.Nomad.Cluster != "" || n.Status.JoinedTime != nil
 }
 
-// Resembles is true for a node of another ID that has a member's name or its VM's address, so that it may be the member's
-// guest. Nothing runs on one that is down.
+// Resembles is true for a node of another ID that has a member's name or its VM's address, so that it may be the
+// member's guest. Nothing runs on one that is down.
 func Resembles(n *v1alpha1.NomadNode, v nomad.Node) bool {
 	address := n.Status.VM.Address
-	return v.ID != n.Spec.NodeID && v.Status != nomad.NodeDown && (v.Name == n.Name || address != "" && v.Address == address)
+	return v.ID != n.Spec.NodeID && v.Status != nomad.NodeDown &&
+		(v.Name == n.Name || address != "" && v.Address == address)
 }
 
 // or is the link to the Nomad that a member is in, of its connection's, which doesn't list it, and its former one.

@@ -44,8 +44,8 @@ func nomadStatus(s *scope) *v1alpha1.PoolNomadStatus {
 	return &v1alpha1.PoolNomadStatus{NomadConnection: spec.NomadConnection, Servers: spec.Servers}
 }
 
-// nomadOfMembers is where the pool's servers led to by members that were seen elsewhere than its connection leads to, for
-// a pool without that in its status: an earlier version made it, or it was restored; nil: there are none.
+// nomadOfMembers is where the pool's servers led to by members that were seen elsewhere than its connection leads to,
+// for a pool without that in its status: an earlier version made it, or it was restored; nil: there are none.
 func (s *scope) nomadOfMembers() *v1alpha1.PoolNomadStatus {
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		if n := s.members[name]; s.places[name].away && n.Status.Nomad.Cluster != "" && s.hasServers(n) {
@@ -93,9 +93,10 @@ func ledAstray(s *scope) (where string) {
 // follow has the members that are where the pool's servers lead to follow its connection, and remember where they are:
 // when those that have shown it are gone, the others still do. Otherwise one more would be made to find out each time.
 func (s *scope) follow() {
+	where := s.snapshot.ServersLeadTo
 	for name, n := range s.members {
 		at := s.places[name]
-		if !at.away || !s.hasServers(n) || s.snapshot.ServersLeadTo == "" || n.Status.Nomad.Cluster != s.snapshot.ServersLeadTo {
+		if where == "" || n.Status.Nomad.Cluster != where || !at.away || !s.hasServers(n) {
 			continue
 		}
 		if !at.link.Former {
