@@ -120,7 +120,8 @@ func (w *Environment) findMembers() {
 	}
 	for _, o := range w.store.all(kindNode) {
 		n := o.(*v1alpha1.NomadNode)
-		if to := w.joinedBy(n.Spec.Nomad.Servers); w.misled(n.Spec.Nomad) && !to.isAsked(n) && !to.inPools() {
+		to, seen := w.joinedBy(n.Spec.Nomad.Servers), n.Status.Nomad.Cluster != ""
+		if w.misled(n.Spec.Nomad) && !seen && !to.inPools() {
 			w.note("operator", n.Name, "corrects the address of the member's Nomad")
 			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Address = to.address })
 		}
