@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -144,5 +145,29 @@ func TestMembersOfTheFormerDefaultAddressStay(t *testing.T) {
 	p, n := s.reconcile(t)
 	if p.Status.UpdatedReplicas != 0 || n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainRollout {
 		t.Errorf("%d up to date, drain request %+v", p.Status.UpdatedReplicas, n.Spec.Drain)
+	}
+}
+
+// How busy a member is its own Nomad knows, wherever its pool leads to. One that can't be asked tells nothing.
+func TestMembersElsewhereAreChosenByHowBusyTheyAre(t *testing.T) {
+	for name, c := range map[string]struct {
+		away, mute, leaves bool
+	}{"empty": {leaves: true}, "its Nomad is away": {away: true}, "its Nomad doesn't tell": {mute: true}} {
+		s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			scaledToNone(p, n)
+			p.Spec.ScaleIn.Strategy = v1alpha1.Empty
+		})
+		former := answering(fixtureNodeID)
+		if c.away {
+			former.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
+		}
+		if c.mute {
+			former.mute = errors.New("no")
+		}
+		s.Connections.Clusters = twoNomads{formerAddress: former, "http://127.0.0.1:4646": s.nomad}
+		_, n := s.reconcile(t)
+		if (n.Spec.Drain != nil) != c.leaves || c.leaves && n.Spec.Drain.OnlyIf != v1alpha1.Empty {
+			t.Errorf("%s: its drain request is %+v", name, n.Spec.Drain)
+		}
 	}
 }

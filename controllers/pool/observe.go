@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -145,31 +146,37 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 }
 
 // observeUsage asks Nomad how busy the members are, if some are about to be chosen. Without an answer none is chosen.
+// Each is asked for where it is, as far as that can be asked.
 func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
 	if !pool.NeedsUsage(s.snapshot) {
 		return
 	}
-	var ids []string
-	for _, n := range s.members {
-		if _, ok := s.link.View.Nodes[n.Spec.NodeID]; ok {
-			ids = append(ids, n.Spec.NodeID)
+	in := map[nomad.Cluster][]string{}
+	for name, n := range s.members {
+		link := s.places[name].link
+		if _, ok := link.View.Nodes[n.Spec.NodeID]; ok && link.Known {
+			in[link.Cluster] = append(in[link.Cluster], n.Spec.NodeID)
 		}
 	}
-	slices.Sort(ids)
-	usage, err := s.link.Cluster.Usage(ctx, ids)
-	if err != nil {
-		// The text of the error differs each time; in a condition it would be written each time.
-		log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())
-		s.snapshot.NomadKnown, s.snapshot.UsageUnknown = false, true
-		s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; " +
-			"see the controller's log."
-		return
+	usage := map[string]nomad.Usage{}
+	for cluster, ids := range in {
+		slices.Sort(ids)
+		of, err := cluster.Usage(ctx, ids)
+		if err != nil {
+			// The text of the error differs each time; in a condition it would be written each time.
+			log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())
+			s.snapshot.NomadKnown, s.snapshot.UsageUnknown = false, true
+			s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; " +
+				"see the controller's log."
+			return
+		}
+		maps.Copy(usage, of)
 	}
 	s.snapshot.Usage = map[string]pool.Usage{}
-	for _, n := range s.members {
+	for name, n := range s.members {
 		if u, ok := usage[n.Spec.NodeID]; ok {
-			s.snapshot.Usage[n.Name] = pool.Usage{Load: load(u, s.link.View.Nodes[n.Spec.NodeID]), Allocations: u.Allocations,
-				System: u.SystemAllocations}
+			s.snapshot.Usage[name] = pool.Usage{Load: load(u, s.places[name].link.View.Nodes[n.Spec.NodeID]),
+				Allocations: u.Allocations, System: u.SystemAllocations}
 		}
 	}
 }
