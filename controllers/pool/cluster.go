@@ -39,8 +39,11 @@ func (r *Reconciler) placeOf(ctx context.Context, s *scope, n *v1alpha1.NomadNod
 	}
 	former := s.formerOf(n)
 	switch seen := n.Status.Nomad.Cluster; {
-	case seen != "" && seen == s.link.Where:
-		return follows, nil // it leads back to where the member was seen last, even if a job has hidden its node there
+	case seen != "" && seen == s.link.Where: // or it leads back there, even if a job has hidden the member's node
+		if !sameRights {
+			follows.link = present.Of(n)
+		}
+		return follows, nil
 	case present.Former:
 		return place{link: present, conn: n.Spec.Nomad.NomadConnection, former: n.Spec.FormerNomad, away: true}, nil
 	case same && !nomadlink.Seen(n):

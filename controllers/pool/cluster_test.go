@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -169,5 +170,22 @@ func TestMembersElsewhereAreChosenByHowBusyTheyAre(t *testing.T) {
 		if (n.Spec.Drain != nil) != c.leaves || c.leaves && n.Spec.Drain.OnlyIf != v1alpha1.Empty {
 			t.Errorf("%s: its drain request is %+v", name, n.Spec.Drain)
 		}
+	}
+}
+
+// A member of a node pool for which the controller lends nobody its credentials isn't judged with those that the pool
+// has: its own reconciler can't ask for it.
+func TestMembersAreJudgedByTheirOwnRights(t *testing.T) {
+	s := newFixture(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.Spec.Nomad = *p.Spec.Nomad.DeepCopy()
+		n.Spec.Nomad.NodePool, n.Status.Nomad.Cluster = "lent", p.Spec.Nomad.Address
+		p.Spec.Rollout.Type = v1alpha1.OnDelete
+	})
+	d := &s.Connections.Defaults
+	d.Token, d.Address, d.Namespaces = "t", "http://127.0.0.1:4646", append(d.Namespaces[:0], "ns/default")
+	p, _ := s.reconcile(t)
+	c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolReady)
+	if p.Status.ReadyReplicas != 0 || c.Reason != v1alpha1.ReasonNomadUnknown {
+		t.Errorf("%d are ready, %s: %s", p.Status.ReadyReplicas, c.Reason, c.Message)
 	}
 }
