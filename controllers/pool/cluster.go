@@ -30,6 +30,11 @@ func (r *Reconciler) placeOf(ctx context.Context, s *scope, n *v1alpha1.NomadNod
 	sameRights := n.Spec.Nomad.NodePool == s.pool.Spec.Nomad.NodePool // the controller's credentials may be lent by it
 	_, here := s.link.View.Nodes[n.Spec.NodeID]
 	here = here && s.link.Known // the same cluster by another address; the node's ID was made for this member alone
+	former := s.formerOf(n)
+	if same && n.Spec.FormerNomad == nil && former != nil && !nomadlink.Seen(n) { // it followed before that was remembered
+		n = n.DeepCopy()
+		n.Spec.FormerNomad = former
+	}
 	if sameRights && (here || same && n.Spec.FormerNomad == nil) {
 		return follows, nil
 	}
@@ -37,7 +42,6 @@ func (r *Reconciler) placeOf(ctx context.Context, s *scope, n *v1alpha1.NomadNod
 	if err != nil {
 		return place{}, err
 	}
-	former := s.formerOf(n)
 	switch seen := n.Status.Nomad.Cluster; {
 	case seen != "" && seen == s.link.Where: // or it leads back there, even if a job has hidden the member's node
 		if !sameRights {

@@ -46,6 +46,10 @@ func TestFormerNomadIsRemembered(t *testing.T) {
 			booting(p, n)
 			n.Spec.Nomad.Address, n.Spec.FormerNomad = here, at(formerAddress)
 		}, here, formerAddress},
+		"it followed before that was remembered": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			booting(p, n)
+			n.Spec.Nomad.Address = here
+		}, here, formerAddress},
 		"the servers were changed too": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
 			n.Spec.Nomad.Address, n.Spec.FormerNomad = here, at(formerAddress)

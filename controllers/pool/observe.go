@@ -151,17 +151,17 @@ func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
 	if !pool.NeedsUsage(s.snapshot) {
 		return
 	}
-	in := map[nomad.Cluster][]string{}
+	clusters, in := map[string]nomad.Cluster{}, map[string][]string{}
 	for name, n := range s.members {
 		link := s.places[name].link
 		if _, ok := link.View.Nodes[n.Spec.NodeID]; ok && link.Known {
-			in[link.Cluster] = append(in[link.Cluster], n.Spec.NodeID)
+			clusters[link.Where], in[link.Where] = link.Cluster, append(in[link.Where], n.Spec.NodeID)
 		}
 	}
 	usage := map[string]nomad.Usage{}
-	for cluster, ids := range in {
-		slices.Sort(ids)
-		of, err := cluster.Usage(ctx, ids)
+	for _, where := range slices.Sorted(maps.Keys(in)) {
+		slices.Sort(in[where])
+		of, err := clusters[where].Usage(ctx, in[where])
 		if err != nil {
 			// The text of the error differs each time; in a condition it would be written each time.
 			log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())

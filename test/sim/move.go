@@ -120,8 +120,9 @@ func (w *Environment) findMembers() {
 	}
 	for _, o := range w.store.all(kindNode) {
 		n := o.(*v1alpha1.NomadNode)
-		to, seen := w.joinedBy(n.Spec.Nomad.Servers), n.Status.Nomad.Cluster != ""
-		if w.misled(n.Spec.Nomad) && !seen && !to.inPools() {
+		to := w.joinedBy(n.Spec.Nomad.Servers)
+		found := n.Status.Nomad.Cluster != "" && to.isAsked(n) // in the former Nomad
+		if w.misled(n.Spec.Nomad) && !found && !to.inPools() {
 			w.note("operator", n.Name, "corrects the address of the member's Nomad")
 			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Address = to.address })
 		}
