@@ -15,7 +15,7 @@ import (
 // inspect asks Nomad's leader for the member's node. If the member doesn't own it, inspect describes it in the outcome
 // and returns as if it weren't there.
 func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome) (nomad.Inspection, error) {
-	in, err := s.inspectOwn(ctx)
+	in, err := s.inspectNode(ctx)
 	s.latest = false // it may have taken seconds
 	if err != nil || !in.Found {
 		return nomad.Inspection{}, err
@@ -27,8 +27,8 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome)
 	return in, nil
 }
 
-// inspectOwn asks for the member's node, and notes if it is in the former Nomad.
-func (s *scope) inspectOwn(ctx context.Context) (nomad.Inspection, error) {
+// inspectNode asks for the member's node, and notes if it is in the former Nomad.
+func (s *scope) inspectNode(ctx context.Context) (nomad.Inspection, error) {
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
 	if found, ok := errors.AsType[*nomadlink.FoundInFormerError](err); ok {
 		s.foundIn = found.Where
@@ -83,7 +83,7 @@ func (r *Reconciler) observeByID(ctx context.Context, s *scope) error {
 	case ok && !member.ConfirmIdentity(s.observed, s.node.Name, named), !ok && !member.FindByID(s.observed):
 		return nil
 	}
-	in, err := s.inspectOwn(ctx)
+	in, err := s.inspectNode(ctx)
 	switch {
 	case s.foundIn != "": // which is written now; then that Nomad is asked
 		*o = nodestate.Nomad{NotAsked: true}

@@ -24,41 +24,61 @@ type place struct {
 // placeOf decides where a member is asked for. It follows its pool's connection, unless it is in another cluster. Then
 // it keeps the one that it has, with the credentials, because those of the pool are meant for the pool's cluster.
 func (r *Reconciler) placeOf(ctx context.Context, s *scope, n *v1alpha1.NomadNode) (place, error) {
-	is := s.pool.Spec.Nomad.NomadConnection
-	follows := place{link: s.link.Of(n), conn: is}
-	same := sameCluster(is, n.Spec.Nomad.NomadConnection)
-	sameRights := n.Spec.Nomad.NodePool == s.pool.Spec.Nomad.NodePool // the controller's credentials may be lent by it
-	_, here := s.link.View.Nodes[n.Spec.NodeID]
-	here = here && s.link.Known // the same cluster by another address; the node's ID was made for this member alone
-	former := s.formerOf(n)
-	if same && n.Spec.FormerNomad == nil && former != nil && !nomadlink.Seen(n) { // it followed before that was remembered
-		n = n.DeepCopy()
+	same := sameCluster(s.pool.Spec.Nomad.NomadConnection, n.Spec.Nomad.NomadConnection)
+	if former := s.formerOf(n); same && n.Spec.FormerNomad == nil && former != nil && !nomadlink.Seen(n) {
+		n = n.DeepCopy() // it followed before that was remembered
 		n.Spec.FormerNomad = former
 	}
-	if sameRights && (here || same && n.Spec.FormerNomad == nil) {
-		return follows, nil
+	if s.sameRights(n) && (s.here(n) || same && n.Spec.FormerNomad == nil) {
+		return s.follows(n), nil
 	}
 	present, err := r.Connections.Link(ctx, n, n.Spec.Nomad)
 	if err != nil {
 		return place{}, err
 	}
+	return s.placeBy(n, present, same), nil
+}
+
+// placeBy decides by the link that the member has at present. same is true if its connection is the pool's.
+func (s *scope) placeBy(n *v1alpha1.NomadNode, present nomadlink.Link, same bool) place {
+	at := s.follows(n)
 	switch seen := n.Status.Nomad.Cluster; {
 	case seen != "" && seen == s.link.Where: // or it leads back there, even if a job has hidden the member's node
-		if !sameRights {
-			follows.link = present.Of(n)
+		if !s.sameRights(n) {
+			at.link = present.Of(n)
 		}
-		return follows, nil
+		return at
 	case present.Former:
-		return place{link: present, conn: n.Spec.Nomad.NomadConnection, former: n.Spec.FormerNomad, away: true}, nil
+		return place{link: present, conn: n.Spec.Nomad.NomadConnection, former: n.Spec.FormerNomad, away: true}
 	case same && !nomadlink.Seen(n):
-		return place{link: present, conn: is, former: former}, nil
-	case same, here:
-		return place{link: present.Of(n), conn: is}, nil
+		at.link, at.former = present, s.formerOf(n)
+		return at
+	case same, s.here(n):
+		at.link = present.Of(n)
+		return at
 	case s.coming(n, present):
-		follows.link, follows.former = both(s.link, present), former
-		return follows, nil
+		at.link, at.former = both(s.link, present), s.formerOf(n)
+		return at
 	}
-	return place{link: present.Of(n), conn: n.Spec.Nomad.NomadConnection, former: n.Spec.FormerNomad, away: true}, nil
+	return place{link: present.Of(n), conn: n.Spec.Nomad.NomadConnection, former: n.Spec.FormerNomad, away: true}
+}
+
+// follows is where a member is asked for that is in the Nomad that its pool's connection leads to.
+func (s *scope) follows(n *v1alpha1.NomadNode) place {
+	return place{link: s.link.Of(n), conn: s.pool.Spec.Nomad.NomadConnection}
+}
+
+// here is true if that Nomad has the member's node: a node's ID was made for its member alone, so that it is the same
+// Nomad by whichever address.
+func (s *scope) here(n *v1alpha1.NomadNode) bool {
+	_, listed := s.link.View.Nodes[n.Spec.NodeID]
+	return listed && s.link.Known
+}
+
+// sameRights is false for a member of another node pool of Nomad's, for which the controller may lend its credentials
+// to nobody.
+func (s *scope) sameRights(n *v1alpha1.NomadNode) bool {
+	return n.Spec.Nomad.NodePool == s.pool.Spec.Nomad.NodePool
 }
 
 // coming is true for a member that has not been seen in any cluster yet, ready or not, and whose guest may join the

@@ -63,8 +63,8 @@ func (s *scope) nomadOfMembers() *v1alpha1.PoolNomadStatus {
 func (s *scope) provenHere(all []v1alpha1.NomadNode) bool {
 	for i := range all {
 		n := &all[i]
-		if _, here := s.link.View.Nodes[n.Spec.NodeID]; here && n.Spec.PoolUID == string(s.pool.UID) && s.hasServers(n) {
-			return s.link.Known
+		if s.here(n) && n.Spec.PoolUID == string(s.pool.UID) && s.hasServers(n) {
+			return true
 		}
 	}
 	return false
