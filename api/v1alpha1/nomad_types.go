@@ -34,6 +34,15 @@ type NomadConnection struct {
 	CredentialsSecretRef *SecretRef `json:"credentialsSecretRef,omitempty"`
 }
 
+// FormerNomad is a Nomad that a pool has led to.
+type FormerNomad struct {
+	NomadConnection `json:",inline"`
+	// joined is true if a member with the same servers was found there: these do lead to it. Then its introduction tokens
+	// are used.
+	// +optional
+	Joined bool `json:"joined,omitempty"`
+}
+
 // SecretRef names a Secret in the same namespace.
 type SecretRef struct {
 	// name of the Secret.

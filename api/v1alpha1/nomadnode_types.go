@@ -97,7 +97,7 @@ type NomadNodeSpec struct {
 	// may join that Nomad. It is asked for the node too, until that was seen where nomad leads to. Unset: nothing else is
 	// to be asked.
 	// +optional
-	FormerNomad *NomadConnection `json:"formerNomad,omitempty"`
+	FormerNomad *FormerNomad `json:"formerNomad,omitempty"`
 	// template is the member's virtual machine.
 	// +required
 	Template NodeTemplate `json:"template"`

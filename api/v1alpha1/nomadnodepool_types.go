@@ -420,7 +420,7 @@ type NomadNodePoolStatus struct {
 // PoolNomadStatus is a Nomad that has answered, and the servers that members were given meanwhile. After a change of
 // the address alone it stays, until a member with these servers was seen where the new address leads to.
 type PoolNomadStatus struct {
-	NomadConnection `json:",inline"`
+	FormerNomad `json:",inline"`
 	// servers are those of spec.nomad.servers.
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

@@ -24,7 +24,8 @@ func (n nomads) Get(c nomad.Connection) nomad.Cluster { return n[c.Address] }
 func TestMemberThatHasJustJoinedTheFormerNomad(t *testing.T) {
 	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
-		n.Status.JoinedTime, n.Spec.FormerNomad = nil, &v1alpha1.NomadConnection{Address: formerAddress}
+		n.Status.JoinedTime, n.Spec.FormerNomad = nil, &v1alpha1.FormerNomad{}
+		n.Spec.FormerNomad.Address = formerAddress
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(time.Hour))
 		return objects
 	})

@@ -114,7 +114,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 	if _, here := l.View.Nodes[n.Spec.NodeID]; here {
 		return l, nil
 	}
-	in.NomadConnection = *n.Spec.FormerNomad
+	in.NomadConnection = n.Spec.FormerNomad.NomadConnection
 	former, err := c.link(ctx, of, in, true)
 	if err != nil {
 		return Link{}, err

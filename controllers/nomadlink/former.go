@@ -57,17 +57,18 @@ func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
 	if former.View.RecoveredSince.After(l.View.RecoveredSince) { // its guest may have been cut off from that
 		l.View.RecoveredSince = former.View.RecoveredSince
 	}
-	l.Cluster = both{l.Cluster, former.Cluster, n.Spec.NodeID, former.Where}
+	l.Cluster = both{l.Cluster, former.Cluster, n.Spec.NodeID, former.Where, n.Spec.FormerNomad.Joined}
 	return l
 }
 
 // both are a member's Nomad and its former one. What is looked up before a step that can't be undone is looked up in
-// both, introduction tokens are the former's, and all else is for the first.
+// both; all else is for the first.
 type both struct {
 	nomad.Cluster
 	former nomad.Cluster
 	nodeID string // the member's
 	where  string // of the former
+	joined bool   // by members with the same servers
 }
 
 // Inspect asks the former leader too for a node that the other one hasn't. If it has the member's, that is a
@@ -107,8 +108,12 @@ func (b both) NodesOf(ctx context.Context, poolUID, member string) ([]nomad.Node
 	return append(here, there...), err
 }
 
-// IntroductionToken makes one for the Nomad that the member's servers led to: another's would be refused there.
+// IntroductionToken makes one for the Nomad that the guest will join: another's would be refused there. That is the
+// former one if its servers are known to lead to it.
 func (b both) IntroductionToken(ctx context.Context, name, nodePool string,
 	ttl time.Duration) (jwt string, supported bool, err error) {
-	return b.former.IntroductionToken(ctx, name, nodePool, ttl)
+	if b.joined {
+		return b.former.IntroductionToken(ctx, name, nodePool, ttl)
+	}
+	return b.Cluster.IntroductionToken(ctx, name, nodePool, ttl)
 }

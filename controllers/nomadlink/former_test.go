@@ -52,6 +52,10 @@ func (l *listing) Refresh() { l.refreshes++ }
 
 func (l *listing) View() nomad.View { return nomad.View{Taken: now, Health: l.health, Nodes: l.nodes} }
 
+func formerAt(address string) *v1alpha1.FormerNomad {
+	return &v1alpha1.FormerNomad{NomadConnection: v1alpha1.NomadConnection{Address: address}}
+}
+
 // byAddress are some Nomads.
 type byAddress map[string]*listing
 
@@ -93,7 +97,7 @@ func TestGuestIsFoundInTheFormerNomad(t *testing.T) {
 				Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
 				Clusters: byAddress{formerAddress: &tc.former, newAddress: &tc.new}}
 			n := memberNamed("p-2", "p", memberID)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: formerAddress}
+			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
 			tc.member(n)
 			l, err := c.Link(t.Context(), n, n.Spec.Nomad)
 			if err != nil {
@@ -118,7 +122,7 @@ func TestFormerNomadThatIsTheSameOrForbidden(t *testing.T) {
 		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"new"}},
 		Clusters: byAddress{newAddress: {health: nomad.Health{State: nomad.HealthReachable}}}}
 	n := memberNamed("p-2", "p", memberID)
-	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: newAddress + "/"}
+	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(newAddress+"/")
 	if l, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil || !l.Known || l.Former {
 		t.Errorf("%+v, %v", l, err)
 	}
@@ -143,7 +147,7 @@ func TestBothNomadsWakeAMember(t *testing.T) {
 		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
 		Clusters: byAddress{formerAddress: former, newAddress: later}}
 	n := memberNamed("p-2", "p", memberID)
-	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: formerAddress}
+	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
 	if _, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil {
 		t.Fatal(err)
 	}
@@ -184,14 +188,18 @@ func TestBothLeadersAreAsked(t *testing.T) {
 				Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
 				Clusters: byAddress{formerAddress: &tc.former, newAddress: &tc.new}}
 			n := memberNamed("p-2", "p", memberID)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: formerAddress}
+			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
 			l, err := c.Link(t.Context(), n, n.Spec.Nomad)
 			if err != nil || !l.Known || len(l.View.Nodes) != 1 || l.View.Nodes[other].ID != other {
 				t.Fatalf("%+v, %v", l, err)
 			}
 			tc.former.token, tc.new.token = "of the former", "of the new one"
-			if token, _, _ := l.Cluster.IntroductionToken(t.Context(), "p-2", "p", 0); token != tc.former.token {
-				t.Errorf("it is introduced with the token %s", token)
+			for joined, want := range map[bool]string{false: tc.new.token, true: tc.former.token} {
+				n.Spec.FormerNomad.Joined = joined
+				l, err := c.Link(t.Context(), n, n.Spec.Nomad)
+				if token, _, _ := l.Cluster.IntroductionToken(t.Context(), "p-2", "p", 0); token != want || err != nil {
+					t.Errorf("others have joined the former: %t; it is introduced with the token %s, %v", joined, token, err)
+				}
 			}
 			in, err := l.Cluster.Inspect(t.Context(), memberID)
 			if found, ok := errors.AsType[*FoundInFormerError](err); ok && found.Where == formerAddress {
@@ -228,7 +236,7 @@ func TestLinksToFormerNomadsShareTheList(t *testing.T) {
 		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
 		Clusters: byAddress{formerAddress: former, newAddress: later}}
 	n := memberNamed("p-2", "p", memberID)
-	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, &v1alpha1.NomadConnection{Address: formerAddress}
+	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
 	if allocs := testing.AllocsPerRun(10, func() {
 		if _, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 type place struct {
 	link   nomadlink.Link
 	conn   v1alpha1.NomadConnection
-	former *v1alpha1.NomadConnection
+	former *v1alpha1.FormerNomad
 	// away is true if it isn't known to be in the Nomad cluster that its pool's connection leads to now.
 	away bool
 }

@@ -254,5 +254,9 @@ func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
 
 // ledTo is the status of a pool whose servers led to the Nomad of a connection.
 func ledTo(c v1alpha1.NomadConnection, p *v1alpha1.NomadNodePool) *v1alpha1.PoolNomadStatus {
-	return &v1alpha1.PoolNomadStatus{NomadConnection: c, Servers: p.Spec.Nomad.Servers}
+	return &v1alpha1.PoolNomadStatus{FormerNomad: v1alpha1.FormerNomad{NomadConnection: c}, Servers: p.Spec.Nomad.Servers}
+}
+
+func formerAt(address string) *v1alpha1.FormerNomad {
+	return &v1alpha1.FormerNomad{NomadConnection: v1alpha1.NomadConnection{Address: address}}
 }

@@ -23,7 +23,6 @@ func booting(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 
 // A member that follows a change of the address remembers the first one that it was asked for at, until it was seen.
 func TestFormerNomadIsRemembered(t *testing.T) {
-	at := func(address string) *v1alpha1.NomadConnection { return &v1alpha1.NomadConnection{Address: address} }
 	here := "http://127.0.0.1:4646"
 	for name, c := range map[string]struct {
 		change       func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)
@@ -36,15 +35,15 @@ func TestFormerNomadIsRemembered(t *testing.T) {
 		}, here, formerAddress},
 		"and led back": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			p.Spec.Nomad.Address, n.Spec.Nomad.Address, n.Spec.FormerNomad = formerAddress, here, at(formerAddress)
+			p.Spec.Nomad.Address, n.Spec.Nomad.Address, n.Spec.FormerNomad = formerAddress, here, formerAt(formerAddress)
 		}, formerAddress, formerAddress},
 		"and once more, to servers that were never asked there": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			n.Spec.FormerNomad, p.Status.Nomad = at(formerAddress), ledTo(p.Spec.Nomad.NomadConnection, p)
+			n.Spec.FormerNomad, p.Status.Nomad = formerAt(formerAddress), ledTo(p.Spec.Nomad.NomadConnection, p)
 		}, here, formerAddress},
 		"still booting": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad = here, at(formerAddress)
+			n.Spec.Nomad.Address, n.Spec.FormerNomad = here, formerAt(formerAddress)
 		}, here, formerAddress},
 		"it followed before that was remembered": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
@@ -52,24 +51,24 @@ func TestFormerNomadIsRemembered(t *testing.T) {
 		}, here, formerAddress},
 		"the servers were changed too": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad = here, at(formerAddress)
+			n.Spec.Nomad.Address, n.Spec.FormerNomad = here, formerAt(formerAddress)
 			p.Spec.Nomad.Servers = []string{"other"}
 		}, here, formerAddress},
 		"seen where its pool leads to": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad, n.Status.Nomad.Cluster = here, at(formerAddress), here
+			n.Spec.Nomad.Address, n.Spec.FormerNomad, n.Status.Nomad.Cluster = here, formerAt(formerAddress), here
 		}, here, ""},
 		"found in the former": {func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-			n.Status.JoinedTime, n.Spec.Nomad.Address, n.Spec.FormerNomad = nil, here, at(formerAddress)
+			n.Status.JoinedTime, n.Spec.Nomad.Address, n.Spec.FormerNomad = nil, here, formerAt(formerAddress)
 		}, here, formerAddress},
 		"led back to the former, where a job hides it": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			p.Spec.Nomad.Address, n.Spec.Nomad.Address, n.Spec.FormerNomad = formerAddress, here, at(formerAddress)
+			p.Spec.Nomad.Address, n.Spec.Nomad.Address, n.Spec.FormerNomad = formerAddress, here, formerAt(formerAddress)
 			n.Status.Nomad.Cluster = formerAddress
 		}, formerAddress, ""},
 		"its pool leads elsewhere by now": {func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			booting(p, n)
-			p.Spec.Nomad.Servers, n.Spec.FormerNomad = []string{"other"}, at("http://first:4646")
+			p.Spec.Nomad.Servers, n.Spec.FormerNomad = []string{"other"}, formerAt("http://first:4646")
 		}, formerAddress, "http://first:4646"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +110,7 @@ func TestMembersArentMissingWhileTheirFormerNomadIsAway(t *testing.T) {
 				n.Status.VM.CreationTime = &metav1.Time{Time: n.CreationTimestamp.Time}
 				n.Status.Phase = v1alpha1.NodeJoining
 				if follows {
-					n.Spec.FormerNomad = &v1alpha1.NomadConnection{Address: formerAddress}
+					n.Spec.FormerNomad = formerAt(formerAddress)
 					n.Spec.Nomad.NomadConnection = p.Spec.Nomad.NomadConnection
 				}
 			})
@@ -203,6 +202,9 @@ func TestWhereTheServersLeadToIsWritten(t *testing.T) {
 			if (p.Status.Nomad == nil) != (c.want == nil) || c.want != nil && p.Status.Nomad.NomadConnection != *c.want {
 				t.Errorf("it is %+v, not %+v", p.Status.Nomad, c.want)
 			}
+			if joined := p.Status.Nomad != nil && p.Status.Nomad.Joined; joined != (name == "seen here" || name == "a new pool") {
+				t.Errorf("a member has joined there: %t", joined)
+			}
 		})
 	}
 }
@@ -219,7 +221,7 @@ func TestPoolWhoseServersLeadElsewhere(t *testing.T) {
 			p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
 			p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
 			p.Status.Nomad = ledTo(v1alpha1.NomadConnection{Address: formerAddress}, p)
-			n.Spec.FormerNomad = &v1alpha1.NomadConnection{Address: formerAddress}
+			n.Spec.FormerNomad = formerAt(formerAddress)
 			n.Status.Nomad.Cluster = formerAddress
 		})
 		s.Connections.Clusters = twoNomads{formerAddress: answering(fixtureNodeID), "http://127.0.0.1:4646": s.nomad}
@@ -238,6 +240,9 @@ func TestPoolWhoseServersLeadElsewhere(t *testing.T) {
 		if reports := c.Reason == v1alpha1.ReasonServersElsewhere && strings.Contains(c.Message, formerAddress); reports == proven {
 			t.Errorf("%s: it says %s: %s", name, c.Reason, c.Message)
 		}
+		if !p.Status.Nomad.Joined {
+			t.Errorf("%s: it isn't known that a member has joined: %+v", name, p.Status.Nomad)
+		}
 		if (n.Spec.Drain != nil) != proven || p.Status.ReadyReplicas != 1 && !proven {
 			t.Errorf("%s: its drain request is %+v, %d are ready", name, n.Spec.Drain, p.Status.ReadyReplicas)
 		}
@@ -249,8 +254,8 @@ func TestPoolWhoseServersLeadElsewhere(t *testing.T) {
 func TestMemberWhoseFormerNomadCantBeUsed(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.Spec.Nomad.NomadConnection, n.Status.Nomad.Cluster = p.Spec.Nomad.NomadConnection, formerAddress
-		n.Spec.FormerNomad = &v1alpha1.NomadConnection{Address: formerAddress,
-			CredentialsSecretRef: &v1alpha1.SecretRef{Name: "missing"}}
+		n.Spec.FormerNomad = formerAt(formerAddress)
+		n.Spec.FormerNomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "missing"}
 	})
 	p, n := s.reconcile(t)
 	if was := formerAddressOf(n); was != formerAddress || n.Spec.Drain != nil {
@@ -266,7 +271,7 @@ func TestMemberWhoseFormerNomadCantBeUsed(t *testing.T) {
 // joined that Nomad too. When it has left as the surplus, the pool doesn't try that again and again.
 func TestPoolWhoseServersLeadElsewhereMakesNoMore(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-		n.Status.Nomad.Cluster = formerAddress
+		n.Status.Nomad.Cluster, p.Status.Nomad.Joined = formerAddress, true
 		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(1)), new(intstr.FromInt32(0))
 	})
 	former := answering(fixtureNodeID)
@@ -320,7 +325,7 @@ func TestWhereTheServersLedToIsFoundFromMembers(t *testing.T) {
 	}{
 		"seen there": {func(*v1alpha1.NomadNode) {}, formerAddress},
 		"found there": {func(n *v1alpha1.NomadNode) {
-			n.Spec.FormerNomad, n.Spec.Nomad.Address = &v1alpha1.NomadConnection{Address: formerAddress}, "http://127.0.0.1:4646"
+			n.Spec.FormerNomad, n.Spec.Nomad.Address = formerAt(formerAddress), "http://127.0.0.1:4646"
 		}, formerAddress},
 		"other servers": {func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Servers = []string{"other"} }, "http://127.0.0.1:4646"},
 		"never seen":    {func(n *v1alpha1.NomadNode) { booting(nil, n); n.Status.Nomad.Cluster = "" }, "http://127.0.0.1:4646"},

@@ -14,7 +14,7 @@ import (
 
 // formerOf is where a member's servers led to, if that isn't known to be where its pool's connection leads to; nil: it
 // is. The first such place stays, for its servers are those of then.
-func (s *scope) formerOf(n *v1alpha1.NomadNode) *v1alpha1.NomadConnection {
+func (s *scope) formerOf(n *v1alpha1.NomadNode) *v1alpha1.FormerNomad {
 	was := s.pool.Status.Nomad
 	switch {
 	case s.proven && s.hasServers(n):
@@ -25,7 +25,7 @@ func (s *scope) formerOf(n *v1alpha1.NomadNode) *v1alpha1.NomadConnection {
 		sameCluster(was.NomadConnection, s.pool.Spec.Nomad.NomadConnection):
 		return nil
 	}
-	return &was.NomadConnection
+	return &was.FormerNomad
 }
 
 // nomadStatus is where the members' servers led to. It is written before members are made by it.
@@ -37,11 +37,19 @@ func nomadStatus(s *scope) *v1alpha1.PoolNomadStatus {
 	if was == nil {
 		was = s.nomadOfMembers()
 	}
-	elsewhere := was != nil && !sameCluster(spec.NomadConnection, was.NomadConnection)
-	if elsewhere && sameServers(spec, was.Servers, was.Region) && !s.proven {
-		return was
+	is := &v1alpha1.PoolNomadStatus{FormerNomad: v1alpha1.FormerNomad{NomadConnection: spec.NomadConnection, Joined: s.proven},
+		Servers: spec.Servers}
+	if was == nil || !sameServers(spec, was.Servers, was.Region) {
+		return is
 	}
-	return &v1alpha1.PoolNomadStatus{NomadConnection: spec.NomadConnection, Servers: spec.Servers}
+	joined := was.Joined || s.snapshot.ServersLeadTo != ""
+	if same := sameCluster(spec.NomadConnection, was.NomadConnection); !same && !s.proven {
+		is = was.DeepCopy()
+		is.Joined = joined
+	} else if same {
+		is.Joined = is.Joined || joined
+	}
+	return is
 }
 
 // nomadOfMembers is where the pool's servers led to by members that were seen elsewhere than its connection leads to,
@@ -51,9 +59,10 @@ func (s *scope) nomadOfMembers() *v1alpha1.PoolNomadStatus {
 		if n := s.members[name]; s.places[name].away && n.Status.Nomad.Cluster != "" && s.hasServers(n) {
 			conn := &n.Spec.Nomad.NomadConnection
 			if s.places[name].link.Former {
-				conn = n.Spec.FormerNomad
+				conn = &n.Spec.FormerNomad.NomadConnection
 			}
-			return &v1alpha1.PoolNomadStatus{NomadConnection: *conn, Servers: n.Spec.Nomad.Servers}
+			return &v1alpha1.PoolNomadStatus{FormerNomad: v1alpha1.FormerNomad{NomadConnection: *conn, Joined: true},
+				Servers: n.Spec.Nomad.Servers}
 		}
 	}
 	return nil
@@ -100,7 +109,7 @@ func (s *scope) follow() {
 			continue
 		}
 		if !at.link.Former {
-			at.former = &n.Spec.Nomad.NomadConnection
+			at.former = &v1alpha1.FormerNomad{NomadConnection: n.Spec.Nomad.NomadConnection, Joined: true}
 		}
 		at.conn = s.pool.Spec.Nomad.NomadConnection
 		s.places[name] = at

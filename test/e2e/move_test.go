@@ -16,8 +16,8 @@ import (
 )
 
 // Somebody leads a pool to another Nomad, first by its address alone. New members join the former one, as their servers
-// say: they are found there, work on, and nobody is replaced, until the servers are changed as well. Then all drain where
-// they are, and new ones join the other Nomad.
+// say: they are found there, work on, and nobody is replaced, until the servers are changed as well. Then all drain
+// where they are, and new ones join the other Nomad.
 func TestPoolIsMovedToAnotherNomadInTwoEdits(t *testing.T) {
 	t.Parallel()
 	other := nomadtest.Start(t, nomad.ServerOptions{})
@@ -44,6 +44,28 @@ func TestPoolIsMovedToAnotherNomadInTwoEdits(t *testing.T) {
 	change(t, "moved", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Servers = []string{other.RPCAddr} })
 	eventually(t, "moved", "all members to be in the other Nomad", 3*time.Minute, both(rolledOut(3), joined(other)))
 	onlyMembersLeft(t, "moved")
+}
+
+// The servers are changed first, and nobody has joined the Nomad at the former address with them: new members are
+// introduced where the address leads to then.
+func TestPoolIsMovedToAnotherNomadServersFirst(t *testing.T) {
+	t.Parallel()
+	other := nomadtest.Start(t, nomad.ServerOptions{})
+	create(t, newPool("moving", 2, joinWithin(20*time.Second)))
+	eventually(t, "moving", "the pool to settle", time.Minute, allReady(2))
+	change(t, "moving", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Servers = []string{other.RPCAddr} })
+	eventually(t, "moving", "a new member to boot", time.Minute,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				if n.Spec.Nomad.Servers[0] == other.RPCAddr && n.Status.VM.UID != "" {
+					return nil
+				}
+			}
+			return errNotYet
+		})
+	change(t, "moving", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = other.Addr })
+	eventually(t, "moving", "all members to be in the other Nomad", 3*time.Minute, both(rolledOut(2), joined(other)))
+	onlyMembersLeft(t, "moving")
 }
 
 // joined is satisfied when a Nomad's nodes are those of a pool's members.

@@ -252,6 +252,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	m.shown(n, c.w.now)
+	c.askedWhereItJoins(n)
 	c.notTooMany(t, n, "a member was made")
 	c.breakerBlocks(t, n, "a member was made")
 }

@@ -103,6 +103,17 @@ func (n *nomadServer) isAsked(of *v1alpha1.NomadNode) bool {
 	return n.w.at(of.Spec.Nomad.Address) == n || former != nil && n.w.at(former.Address) == n
 }
 
+// askedWhereItJoins checks that a new member is asked for where its pool's status says that its servers lead to.
+func (c *checks) askedWhereItJoins(n *v1alpha1.NomadNode) {
+	p, m := c.poolOf(n), c.members[n.Name]
+	if p == nil || m == nil || p.Status.Nomad == nil || !slices.Equal(p.Status.Nomad.Servers, n.Spec.Nomad.Servers) {
+		return
+	}
+	if c.w.at(p.Status.Nomad.Address) == m.nomad && !m.nomad.isAsked(n) {
+		c.w.violate("I1", n.Name, "made to be asked for elsewhere than in %s, which its guest will join", m.nomad.name)
+	}
+}
+
 // unseen reports whether the controllers can't know of a member's node: it was never seen, and its NomadNode names, or
 // named a moment ago, nothing but Nomads that its guest doesn't join.
 func (c *checks) unseen(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
