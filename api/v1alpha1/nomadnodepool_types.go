@@ -424,6 +424,8 @@ type PoolNomadStatus struct {
 	// servers are those of spec.nomad.servers.
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=259
 	// +required
 	Servers []string `json:"servers"`
 }

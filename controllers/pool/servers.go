@@ -37,8 +37,8 @@ func nomadStatus(s *scope) *v1alpha1.PoolNomadStatus {
 	if was == nil {
 		was = s.nomadOfMembers()
 	}
-	is := &v1alpha1.PoolNomadStatus{FormerNomad: v1alpha1.FormerNomad{NomadConnection: spec.NomadConnection, Joined: s.proven},
-		Servers: spec.Servers}
+	is := &v1alpha1.PoolNomadStatus{Servers: spec.Servers}
+	is.NomadConnection, is.Joined = spec.NomadConnection, s.proven
 	if was == nil || !sameServers(spec, was.Servers, was.Region) {
 		return is
 	}
