@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -28,6 +29,7 @@ func Resembles(n *v1alpha1.NomadNode, v nomad.Node) bool {
 // While nobody has seen the member it is that of both.
 func (l Link) or(former Link, n *v1alpha1.NomadNode) Link {
 	_, there := former.View.Nodes[n.Spec.NodeID]
+	former.Message = strings.ReplaceAll(former.Message, "spec.nomad.", "spec.formerNomad.") // which is to be mended
 	switch seen := n.Status.Nomad.Cluster; {
 	case former.Where == l.Where:
 		return l

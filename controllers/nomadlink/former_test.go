@@ -82,7 +82,7 @@ func TestGuestIsFoundInTheFormerNomad(t *testing.T) {
 		"it was there a moment ago": {listing{health: away, nodes: listed}, listing{health: reachable}, unseen, formerAddress, false, "No answer"},
 		"it is in neither":          {listing{health: reachable}, listing{health: reachable}, unseen, newAddress, true, ""},
 		"it is in the new one":      {listing{health: away}, listing{health: reachable, nodes: listed}, unseen, newAddress, true, ""},
-		"the former one is away":    {listing{health: away}, listing{health: reachable}, unseen, newAddress, false, "led to http://former, and may have joined the Nomad there. Nomad at http://former can't be asked: No answer"},
+		"the former one is away":    {listing{health: away}, listing{health: reachable}, unseen, newAddress, false, "led to http://former, and may have joined the Nomad there. Nomad at http://former can't be asked: No answer.; check that spec.formerNomad.address is right"},
 		"nobody has asked it yet":   {listing{}, listing{health: reachable}, unseen, newAddress, false, "http://former"},
 		"both are away":             {listing{health: away}, listing{health: away}, unseen, newAddress, false, "No answer"},
 		"it was seen there, and a job hides it": {listing{health: reachable}, listing{health: reachable}, seenAt(formerAddress),
