@@ -27,9 +27,9 @@ func (s *Snapshot) expiresIn(m *Member) (left time.Duration, ok bool) {
 // goesBefore reports whether a member is replaced for its age before its certificate ends, with a fifth of its life to
 // spare: nobody has to be told.
 func (s *Snapshot) goesBefore(m *Member) bool {
-	r := s.Rollout
+	r, life := s.Rollout, m.CertificateEnd.Sub(m.Created)
 	return r.MaxAge != nil && r.Type != v1alpha1.OnDelete && !m.Protected &&
-		r.MaxAge.Duration*6/5 <= m.CertificateEnd.Sub(m.Created)
+		r.MaxAge.Duration <= life-life/6 // a maxAge of 250 years times 6 would overflow
 }
 
 // addToExpiring puts an active member whose certificate ends soon into its subset. Members made at the same time were

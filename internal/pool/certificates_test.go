@@ -50,6 +50,8 @@ func TestEndOfCertificatesIsSaidInTime(t *testing.T) {
 			aging(v1alpha1.OnDelete, 25*day), "that of a at", 0},
 		"replaced for its age, if it weren't protected": {[]pool.Member{member("a", ofMonth, given(6*day), protected)},
 			aging(v1alpha1.RollingUpdate, 25*day), "that of a at", 0},
+		"replaced for its age, in 250 years": {[]pool.Member{member("a", ofMonth, given(6*day))},
+			aging(v1alpha1.RollingUpdate, 250*365*day), "that of a at", 0},
 		"being replaced": {[]pool.Member{member("a", old, given(day))}, restarted, "", 0},
 	} {
 		s := snapshot(len(c.members), c.members...)

@@ -31,6 +31,7 @@ func FuzzPolicyKeys(f *testing.F) {
 	}
 	f.Add("name", " workers\n", "", "-1s")
 	f.Add("node_group_name", strings.Repeat("a", 300), "kube system", "9223372036854775807ns")
+	f.Add("0", "0", "0", "1222222210s")
 	f.Fuzz(func(t *testing.T, key, value, namespace, timeout string) {
 		config := map[string]string{keyNamespace: namespace, keyGRPCTimeout: timeout, key: value}
 		if limit := statusTimeout(config); limit < 0 || limit > callTimeout {

@@ -66,5 +66,5 @@ func statusTimeout(config map[string]string) time.Duration {
 	if err != nil || agent <= 0 {
 		return callTimeout
 	}
-	return min(agent*8/10, callTimeout)
+	return min(agent-agent/5, callTimeout) // agent*8 would overflow for 37 years
 }

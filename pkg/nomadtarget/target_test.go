@@ -118,7 +118,7 @@ func TestConcurrentCalls(t *testing.T) {
 func TestStatusTimeout(t *testing.T) {
 	for given, want := range map[string]time.Duration{
 		"": callTimeout, "nonsense": callTimeout, "-1s": callTimeout, "7.5s": callTimeout, "1s": 800 * time.Millisecond,
-		"750ms": 600 * time.Millisecond,
+		"750ms": 600 * time.Millisecond, "1222222210s": callTimeout, "2562047h47m": callTimeout,
 	} {
 		if got := statusTimeout(map[string]string{keyGRPCTimeout: given}); got != want {
 			t.Errorf("statusTimeout(%q) = %v; want %v", given, got, want)
