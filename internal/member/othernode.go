@@ -29,8 +29,8 @@ func ChecksForOther(o nodestate.State) bool {
 	}
 }
 
-// MayHaveOther is true for a member whose guest runs while Nomad has no node of the member's ID that lives. A client that
-// Nomad calls disconnected doesn't answer either, and its guest may answer under another ID.
+// MayHaveOther is true for a member whose guest runs while Nomad has no node of the member's ID that lives. A client
+// that Nomad calls disconnected doesn't answer either, and its guest may answer under another ID.
 func MayHaveOther(o nodestate.State) bool {
 	lives := o.Nomad.Registered && o.Nomad.Status != "down" && o.Nomad.Status != "disconnected"
 	return o.Nomad.Known && !lives && o.Nomad.External == "" && o.Instance.Exists && (!o.VM.Exists || o.VM.Owned)
