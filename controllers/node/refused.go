@@ -50,7 +50,8 @@ func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	}
 }
 
-// notNow reports whether an error says when to ask Nomad again: it isn't this member's turn, or a node is listed soon.
+// notNow reports whether an error says when to ask Nomad again: it isn't this member's turn, or its node was found in
+// the former Nomad, which is written first.
 func notNow(err error) bool {
 	var later interface {
 		error

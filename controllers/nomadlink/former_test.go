@@ -61,6 +61,15 @@ type byAddress map[string]*listing
 
 func (b byAddress) Get(c nomad.Connection) nomad.Cluster { return b[c.Address] }
 
+// movedMember is a member whose pool was led from one Nomad to another, and the connections to both.
+func movedMember(former, later *listing) (*Connections, *v1alpha1.NomadNode) {
+	n := memberNamed("p-2", "p", memberID)
+	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
+	return &Connections{Clock: clocktesting.NewFakePassiveClock(now),
+		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
+		Clusters: byAddress{formerAddress: former, newAddress: later}}, n
+}
+
 // Somebody has led a pool to another Nomad and left its servers: a new member's guest joins the former one. It is asked
 // for in both until it is found, and isn't missing while one of them can't be asked.
 func TestGuestIsFoundInTheFormerNomad(t *testing.T) {
@@ -93,11 +102,7 @@ func TestGuestIsFoundInTheFormerNomad(t *testing.T) {
 		}, newAddress, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := &Connections{Clock: clocktesting.NewFakePassiveClock(now),
-				Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
-				Clusters: byAddress{formerAddress: &tc.former, newAddress: &tc.new}}
-			n := memberNamed("p-2", "p", memberID)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
+			c, n := movedMember(&tc.former, &tc.new)
 			tc.member(n)
 			l, err := c.Link(t.Context(), n, n.Spec.Nomad)
 			if err != nil {
@@ -143,11 +148,7 @@ func TestFormerNomadThatIsTheSameOrForbidden(t *testing.T) {
 // What happens in either Nomad wakes the member, and a member that is gone uses neither.
 func TestBothNomadsWakeAMember(t *testing.T) {
 	former, later := &listing{}, &listing{}
-	c := &Connections{Clock: clocktesting.NewFakePassiveClock(now),
-		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
-		Clusters: byAddress{formerAddress: former, newAddress: later}}
-	n := memberNamed("p-2", "p", memberID)
-	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
+	c, n := movedMember(former, later)
 	if _, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +185,7 @@ func TestBothLeadersAreAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tc.former.health.State, tc.new.health.State = nomad.HealthReachable, nomad.HealthReachable
 			tc.former.nodes = map[string]nomad.Node{other: {ID: other, Name: "p-2"}, "of-others": {ID: "of-others"}}
-			c := &Connections{Clock: clocktesting.NewFakePassiveClock(now),
-				Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
-				Clusters: byAddress{formerAddress: &tc.former, newAddress: &tc.new}}
-			n := memberNamed("p-2", "p", memberID)
-			n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
+			c, n := movedMember(&tc.former, &tc.new)
 			l, err := c.Link(t.Context(), n, n.Spec.Nomad)
 			if err != nil || !l.Known || len(l.View.Nodes) != 1 || l.View.Nodes[other].ID != other {
 				t.Fatalf("%+v, %v", l, err)
@@ -232,11 +229,7 @@ func TestLinksToFormerNomadsShareTheList(t *testing.T) {
 		former.nodes[id] = nomad.Node{ID: id, Name: id, Address: "10.0.0.1"}
 		later.nodes[id] = nomad.Node{ID: id, Name: id}
 	}
-	c := &Connections{Clock: clocktesting.NewFakePassiveClock(now),
-		Defaults: Config{Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
-		Clusters: byAddress{formerAddress: former, newAddress: later}}
-	n := memberNamed("p-2", "p", memberID)
-	n.Spec.Nomad.Address, n.Spec.FormerNomad = newAddress, formerAt(formerAddress)
+	c, n := movedMember(former, later)
 	if allocs := testing.AllocsPerRun(10, func() {
 		if _, err := c.Link(t.Context(), n, n.Spec.Nomad); err != nil {
 			t.Fatal(err)

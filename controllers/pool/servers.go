@@ -39,15 +39,12 @@ func nomadStatus(s *scope) *v1alpha1.PoolNomadStatus {
 	}
 	is := &v1alpha1.PoolNomadStatus{Servers: spec.Servers}
 	is.NomadConnection, is.Joined = spec.NomadConnection, s.proven
-	if was == nil || !sameServers(spec, was.Servers, was.Region) {
-		return is
-	}
-	joined := was.Joined || s.snapshot.ServersLeadTo != ""
-	if same := sameCluster(spec.NomadConnection, was.NomadConnection); !same && !s.proven {
-		is = was.DeepCopy()
-		is.Joined = joined
-	} else if same {
-		is.Joined = is.Joined || joined
+	switch joined := was != nil && (was.Joined || s.snapshot.ServersLeadTo != ""); {
+	case was == nil, !sameServers(spec, was.Servers, was.Region):
+	case sameCluster(spec.NomadConnection, was.NomadConnection):
+		is.Joined = s.proven || joined
+	case !s.proven:
+		is.NomadConnection, is.Joined = was.NomadConnection, joined
 	}
 	return is
 }
@@ -87,12 +84,15 @@ func (s *scope) hasServers(n *v1alpha1.NomadNode) bool {
 // ledAstray is where the pool's servers lead to if that isn't where its connection leads to, as a member shows that
 // follows the connection and was found elsewhere; empty: none shows it.
 func ledAstray(s *scope) (where string) {
+	if s.proven {
+		return ""
+	}
 	for name, n := range s.members {
 		at := s.places[name]
 		found := at.link.Former && sameCluster(at.conn, s.pool.Spec.Nomad.NomadConnection)
 		// While that Nomad can't be used the link has no address.
 		is := cmp.Or(n.Status.Nomad.Cluster, at.link.Where)
-		if found && !s.proven && s.hasServers(n) && (where == "" || is < where) {
+		if found && s.hasServers(n) && (where == "" || is < where) {
 			where = is
 		}
 	}
@@ -103,9 +103,12 @@ func ledAstray(s *scope) (where string) {
 // when those that have shown it are gone, the others still do. Otherwise one more would be made to find out each time.
 func (s *scope) follow() {
 	where := s.snapshot.ServersLeadTo
+	if where == "" {
+		return
+	}
 	for name, n := range s.members {
 		at := s.places[name]
-		if where == "" || n.Status.Nomad.Cluster != where || !at.away || !s.hasServers(n) {
+		if n.Status.Nomad.Cluster != where || !at.away || !s.hasServers(n) {
 			continue
 		}
 		if !at.link.Former {
