@@ -5,13 +5,11 @@ import (
 	"testing"
 	"time"
 
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // The pause before the next member doubles with each that doesn't join. The VM of the one with which the breaker
@@ -50,7 +48,8 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 		if !paused && !asked[results[i].Member].IsZero() && left > firstPause/2 {
 			t.Errorf("no pause was told, and there was one of %s", left)
 		}
-		if pause := created(t, results[i+1].Member).Sub(results[i].ResultTime.Time); pause < want {
+		made := reported(t, "pauses", "MemberCreated", results[i+1].Member)
+		if pause := made.Sub(results[i].ResultTime.Time); pause < want {
 			t.Errorf("member %d was made %s after the one before had failed, not after %s", i+2, pause, want)
 		}
 		reported(t, "pauses", "MemberNotJoined", results[i].Member)
@@ -71,22 +70,6 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 	eventually(t, "pauses", "joins to be well", 10*time.Second,
 		reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
 	onlyMembersLeft(t, "pauses")
-}
-
-// created is when the Event says that a member was created, which is there when the member no longer is.
-func created(t *testing.T, name string) time.Time {
-	t.Helper()
-	var l eventsv1.EventList
-	if err := w.Client.List(t.Context(), &l, client.InNamespace(fixtures.Namespace)); err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range l.Items {
-		if e.Reason == "MemberCreated" && strings.Contains(e.Note, name) {
-			return e.EventTime.Time
-		}
-	}
-	t.Fatalf("none of %d events says that %s was created", len(l.Items), name)
-	return time.Time{}
 }
 
 // vmRunning is satisfied while a VM runs.

@@ -124,14 +124,14 @@ func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
 	return nil
 }
 
-// told waits for an event of a pool or of one of its members.
-func reported(t *testing.T, pool, reason, text string) {
+// reported waits for an event of a pool or of one of its members, and returns when it was emitted.
+func reported(t *testing.T, pool, reason, text string) (at time.Time) {
 	t.Helper()
-	reportedWithin(t, 15*time.Second, pool, reason, text)
+	return reportedWithin(t, 15*time.Second, pool, reason, text)
 }
 
 // reportedWithin is reported for what comes later than soon, on an idle machine. The pool itself may be gone by then.
-func reportedWithin(t *testing.T, within time.Duration, pool, reason, text string) {
+func reportedWithin(t *testing.T, within time.Duration, pool, reason, text string) (at time.Time) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
 	defer cancel()
@@ -143,6 +143,7 @@ func reportedWithin(t *testing.T, within time.Duration, pool, reason, text strin
 		for _, e := range l.Items {
 			ofPool := e.Regarding.Name == pool || strings.HasPrefix(e.Regarding.Name, pool+"-")
 			if ofPool && e.Reason == reason && strings.Contains(e.Note, text) {
+				at = e.EventTime.Time
 				return nil
 			}
 		}
@@ -151,6 +152,7 @@ func reportedWithin(t *testing.T, within time.Duration, pool, reason, text strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	return at
 }
 
 // Harvester's admission refuses every change of a VM whose network has been deleted, but not its deletion: members
