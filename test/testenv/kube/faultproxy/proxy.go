@@ -159,9 +159,11 @@ func (p *Proxy) strike(r *http.Request) (f Fault, struck bool, epoch context.Con
 	return Fault{}, false, p.epoch
 }
 
-type loseKey struct{}
+// lostKey is the key of a func() bool in the context of a forwarded request: whether its answer is to be lost.
+type lostKey struct{}
 
-// ServeHTTP applies the faults and forwards.
+// ServeHTTP applies the faults and forwards. A write that is forwarded runs to its end, so that Writes has each that was
+// done: cutting the connection loses its answer.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := readWhole(r); err != nil {
 		panic(http.ErrAbortHandler)
@@ -170,8 +172,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	lost := struck && f.Status == 0 && f.Effect == LoseAnswer
 	if lost { // also to a client that is killed while it waits for the answer
-		ctx = context.WithValue(context.WithoutCancel(ctx), loseKey{}, true)
+		ctx = context.WithoutCancel(ctx)
 	}
+	ctx = context.WithValue(ctx, lostKey{}, func() bool { return lost || epoch.Err() != nil })
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(epoch, cancel)()
@@ -190,6 +193,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case struck && f.Effect == Refuse:
 		panic(http.ErrAbortHandler)
+	case writes(r):
+		var done context.CancelFunc // without one, ReverseProxy asks the connection if the client is there
+		ctx, done = context.WithCancel(context.WithoutCancel(ctx))
+		defer done()
 	}
 	p.forward.ServeHTTP(w, r.WithContext(ctx))
 }
@@ -208,18 +215,23 @@ func readWhole(r *http.Request) error {
 	return nil
 }
 
+// writes tells if a request may change something.
+func writes(r *http.Request) bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && !r.URL.Query().Has("dryRun")
+}
+
 var errLost = errors.New("answer lost on purpose")
 
 // answered sees every answer of the API server before the client does.
 func (p *Proxy) answered(resp *http.Response) error {
 	r := resp.Request
-	if r.Method != http.MethodGet && r.Method != http.MethodHead && !r.URL.Query().Has("dryRun") {
+	if writes(r) {
 		p.mu.Lock()
 		p.writes = append(p.writes,
 			Write{Time: time.Now(), Method: r.Method, Path: r.URL.Path, UserAgent: r.UserAgent(), Status: resp.StatusCode})
 		p.mu.Unlock()
 	}
-	if lose, _ := r.Context().Value(loseKey{}).(bool); lose {
+	if lost, ok := r.Context().Value(lostKey{}).(func() bool); ok && lost() {
 		return errLost
 	}
 	return nil

@@ -36,6 +36,13 @@ func backend(t *testing.T) (*httptest.Server, *atomic.Int32) {
 func start(t *testing.T) (p *faultproxy.Proxy, c *http.Client, requests *atomic.Int32) {
 	t.Helper()
 	s, requests := backend(t)
+	p, c = before(t, s)
+	return p, c, requests
+}
+
+// before starts a proxy in front of a server.
+func before(t *testing.T, s *httptest.Server) (p *faultproxy.Proxy, c *http.Client) {
+	t.Helper()
 	target, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +55,7 @@ func start(t *testing.T) (p *faultproxy.Proxy, c *http.Client, requests *atomic.
 	// httptest's certificate is not one for this address.
 	c = &http.Client{
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
-	return p, c, requests
+	return p, c
 }
 
 func get(c *http.Client, url string) (string, error) {
@@ -194,5 +201,38 @@ func TestPartitionBreaksWatchesAndHeals(t *testing.T) {
 	heal()
 	if _, err := get(c, p.URL); err != nil {
 		t.Errorf("after the partition: %v", err)
+	}
+}
+
+// A write that is under way when connections are cut is done, and is among the writes: else a count of them would miss
+// what the API server has done.
+func TestWritesUnderWayOutliveACut(t *testing.T) {
+	reached, release := make(chan struct{}), make(chan struct{})
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(reached)
+		select {
+		case <-release:
+			w.WriteHeader(http.StatusCreated)
+		case <-r.Context().Done(): // an API server may be past the point where it would notice
+		}
+	}))
+	t.Cleanup(s.Close)
+	p, c := before(t, s)
+	answer := make(chan error, 1)
+	go func() {
+		resp, err := c.Post(p.URL+"/x", "text/plain", strings.NewReader("hello"))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		answer <- err
+	}()
+	<-reached
+	p.Partition()
+	close(release)
+	if err := <-answer; err == nil {
+		t.Error("there was an answer")
+	}
+	if writes := p.Writes(); len(writes) != 1 || writes[0].Status != http.StatusCreated {
+		t.Errorf("recorded was %+v", writes)
 	}
 }
