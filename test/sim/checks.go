@@ -73,6 +73,7 @@ type memberTruth struct {
 	over                  map[string]time.Time // by ID: when drain requests ceased to stand
 	marked                string               // the drain request that is written, even if it was canceled; empty: none
 	unmarked              time.Time            // when the last one ceased to be recorded
+	seenEligible          time.Time            // as of when its node was seen to be eligible, for the drain request
 	deletedByUser         bool                 // its NomadNode, or its pool
 	secretTaken           bool                 // somebody else deleted its Secret
 	gone                  time.Time            // when its NomadNode went, whoever removed it
@@ -119,9 +120,20 @@ func (c *checks) watch(was, is client.Object) {
 		if m := c.members[is.Name]; m != nil {
 			m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil &&
 				c.w.running == nil
+			if was, ok := was.(*v1alpha1.NomadNode); ok && is.Status.CordonedDrain != was.Status.CordonedDrain {
+				m.seenEligible = c.viewed()
+			}
 			m.shown(is, c.w.now)
 		}
 	}
+}
+
+// viewed is as of when the view of Nomad is that the running task goes by.
+func (c *checks) viewed() time.Time {
+	if t := c.w.running; t != nil && t.asks != nil {
+		return t.asks.asOf
+	}
+	return c.w.now
 }
 
 // shown keeps the books on what a member's NomadNode says.

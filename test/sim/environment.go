@@ -18,24 +18,27 @@ type Environment struct {
 	seq    uint64
 	chance *chance
 
-	store     *store
-	nomad     *nomadServer // where pools begin
-	other     *nomadServer // another Nomad, to which some move
-	home      *nomadServer // where the controllers' own address leads to
-	led       time.Time    // when it was led to another last
-	kubevirt  *kubevirt
-	harvester *harvester
-	processes []*process
-	running   *task
-	mislaid   *stream   // the chance by which guests lack their ID; nil: none do
-	faulty    bool      // faults may happen; false in the end
-	calm      time.Time // since when there are none
-	checks    *checks
-	trace     *trace
-	ids       uint64
-	steps     int
-	crashes   int
-	writes    int // of our processes, to Kubernetes and to Nomad
+	store *store
+	nomad *nomadServer // where pools begin
+	other *nomadServer // another Nomad, to which some move
+	home  *nomadServer // where the controllers' own address leads to
+	led   time.Time    // when it was led to another last
+	// unsignaled is when something last changed that no watch tells the controllers: they see it within
+	// nomadlink.Refresh.
+	unsignaled time.Time
+	kubevirt   *kubevirt
+	harvester  *harvester
+	processes  []*process
+	running    *task
+	mislaid    *stream   // the chance by which guests lack their ID; nil: none do
+	faulty     bool      // faults may happen; false in the end
+	calm       time.Time // since when there are none
+	checks     *checks
+	trace      *trace
+	ids        uint64
+	steps      int
+	crashes    int
+	writes     int // of our processes, to Kubernetes and to Nomad
 }
 
 // Now is the virtual time.

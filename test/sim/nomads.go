@@ -67,7 +67,7 @@ func (w *Environment) joinedBy(servers []string) *nomadServer {
 func (w *Environment) leadTo(to *nomadServer) {
 	if w.home != to {
 		w.note("operator", "", "leads the controllers' own address to %s", to.name)
-		w.home, w.led = to, w.now
+		w.home, w.led, w.unsignaled = to, w.now, w.now
 	}
 }
 

@@ -259,6 +259,9 @@ func deleteInUI(w *Environment, s *stream) {
 			}
 			vm.Annotations[nodestate.RemovedClaimsAnnotation] = "whatever-was-ticked"
 		})
+		if vm.Labels[v1alpha1.NodeLabel] == "" { // somebody took it off: the controllers watch VMs that have it
+			w.unsignaled = w.now
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -126,7 +127,7 @@ func (w *Environment) tidy() {
 // members that are replaced one by one.
 const mostRest = 3 * time.Hour
 
-// await waits for the fixpoint.
+// await waits for the fixpoint, and until the controllers have seen what no watch has told them.
 func (w *Environment) await() {
 	about, why := "", ""
 	for end := w.now.Add(mostRest); w.now.Before(end); {
@@ -134,7 +135,7 @@ func (w *Environment) await() {
 		if w.checks.failed() {
 			return
 		}
-		if about, why = w.unrest(); why == "" {
+		if about, why = w.unrest(); why == "" && w.now.After(w.unsignaled.Add(nomadlink.Refresh)) {
 			return
 		}
 		w.nurse()
