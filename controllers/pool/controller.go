@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -157,10 +158,12 @@ func withoutDetails(s v1alpha1.NomadNodePoolStatus) v1alpha1.NomadNodePoolStatus
 	return s
 }
 
-// justStarted reports whether Nomad has not been asked yet while the pool's status has what an earlier process wrote.
-// It stays as it is then, so that a restart of the controller doesn't flip conditions.
+// justStarted reports whether Nomad has not been asked yet, or that of a member, while the pool's status has what an
+// earlier process wrote. It stays as it is then, so that a restart of the controller doesn't flip conditions.
 func justStarted(s *scope) bool {
-	return s.link.NotAsked && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
+	notAsked := func(m pool.Member) bool { return m.NomadNotAsked }
+	return (s.link.NotAsked || slices.ContainsFunc(s.snapshot.Members, notAsked)) &&
+		meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
 }
 
 // New makes the reconciler of pools.

@@ -46,6 +46,7 @@ func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, fals
 func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }
 func down(m *pool.Member)       { notReady(m); m.Down = true }
+func notAsked(m *pool.Member)   { m.NomadUnknown, m.NomadNotAsked = true, true }
 func canceling(m *pool.Member)  { m.CancelingDrain = true }
 func outdated(m *pool.Member)   { m.Revision = former }
 func protected(m *pool.Member)  { m.Protected = true }

@@ -85,6 +85,8 @@ func rolloutBlocked(x *index) *condition.Problem {
 	case !x.NomadKnown:
 		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
 			"No outdated member is replaced while Nomad can't be asked: " + x.NomadMessage}
+	case x.awaitsNomad():
+		return nomadOfMembersNotAsked
 	case x.templateBlocked != nil:
 		return x.templateBlocked
 	case x.rolloutWindowLeft() > 0:

@@ -40,6 +40,9 @@ func scaleIn(x *index) Plan {
 		return Plan{ScaleInBlocked: &condition.Problem{v1alpha1.ReasonNomadUnknown,
 			"Nobody leaves while Nomad can't be asked: " + x.NomadMessage}}
 	}
+	if x.awaitsNomad() {
+		return Plan{ScaleInBlocked: nomadOfMembersNotAsked}
+	}
 	if left := x.scaleInWindowLeft(); left > 0 {
 		return Plan{
 			ScaleInBlocked: &condition.Problem{v1alpha1.ReasonStabilizationWindow,
@@ -66,6 +69,15 @@ func scaleIn(x *index) Plan {
 	}
 	return p
 }
+
+// awaitsNomad reports whether the Nomad of some member has not been asked yet, which takes moments. Until then nobody
+// is chosen to leave: the member may have ceased to work while no controller saw it, and one that works would go.
+func (x *index) awaitsNomad() bool {
+	return slices.ContainsFunc(x.active, func(m *Member) bool { return m.NomadNotAsked })
+}
+
+var nomadOfMembersNotAsked = &condition.Problem{v1alpha1.ReasonNomadUnknown,
+	"Nobody is chosen to leave before the Nomad of each member has been asked, which takes moments."}
 
 // emptyRetry is how long to wait before members are chosen again from those that have become empty, of which no event
 // is sent.

@@ -132,6 +132,8 @@ func TestScaleInIsBlocked(t *testing.T) {
 		{name: "deleting: ownership does it", s: two(), change: deleting},
 		{name: "Nomad unknown", s: two(), change: nomadUnknown, scaleInBlocked: v1alpha1.ReasonNomadUnknown,
 			wake: 15 * time.Second},
+		{name: "the Nomad of one hasn't been asked since the start", s: snapshot(1, member("a"), member("b", notAsked)),
+			scaleInBlocked: v1alpha1.ReasonNomadUnknown},
 		{name: "stabilizing", s: two(), change: scaled(20 * time.Second), scaleInBlocked: v1alpha1.ReasonStabilizationWindow,
 			wake: 40 * time.Second},
 		{name: "stable", s: two(), change: scaled(time.Minute), victims: []string{"a"}},

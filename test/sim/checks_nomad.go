@@ -84,7 +84,7 @@ func (c *checks) drains(t *task, by *cluster, doing, nodeID string, d *drain, fo
 }
 
 // uncordons checks that a node is made eligible only to take an order back, and that one which somebody else made
-// ineligible, well before its drain was requested, isn't. A server that was behind the others may have shown it eligible.
+// ineligible, well before its drain was requested, isn't. A server that was behind may have shown it eligible.
 func (c *checks) uncordons(nodeID string) {
 	m, t := c.byNodeID[nodeID], c.w.running
 	if m == nil {
@@ -101,7 +101,8 @@ func (c *checks) uncordons(nodeID string) {
 		return
 	}
 	n := c.nomadNode(m)
-	if x.cordonedBy != us && n != nil && n.Spec.Drain != nil && x.cordonedAt.Before(m.seenEligible) &&
+	if x.cordonedBy != us && n != nil && n.Spec.Drain != nil &&
+		(n.Status.CordonedDrain != n.Spec.Drain.ID || x.cordonedAt.Before(m.seenEligible)) &&
 		x.cordonedAt.Before(n.Spec.Drain.RequestTime.Add(-onTheWay)) {
 		c.w.violate("I6", m.name, "a node that somebody else made ineligible was made eligible")
 	}

@@ -162,8 +162,8 @@ func (p *Proxy) strike(r *http.Request) (f Fault, struck bool, epoch context.Con
 // lostKey is the key of a func() bool in the context of a forwarded request: whether its answer is to be lost.
 type lostKey struct{}
 
-// ServeHTTP applies the faults and forwards. A write that is forwarded runs to its end, so that Writes has each that was
-// done: cutting the connection loses its answer.
+// ServeHTTP applies the faults and forwards. A write that is forwarded runs to its end, so that Writes has each one
+// that was done: cutting the connection loses its answer.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := readWhole(r); err != nil {
 		panic(http.ErrAbortHandler)
