@@ -192,19 +192,21 @@ generate: ## Write the generated code and manifests anew
 verify: needs ## Check generated files, formatting, linters and go.mod; before or after a commit
 	@hack/verify.sh
 
-# The time of whatever is built is that of the commit, and so the same wherever it is built: docker's buildx, and podman
-# and buildah since 2025, take the image's from the environment.
+# The time of whatever is built is that of the commit, and so the same wherever it is built. docker's buildx takes the
+# image's from the environment, and podman and buildah from an option.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 .PHONY: build
 build: ## Build bin/nomad-harvester
 	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/nomad-harvester .
 
+# What is released, and what the image contains: the same bytes wherever they are built.
+RELEASED = GOOS=linux GOARCH=amd64 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 DIST ?= dist
 .PHONY: release
 release: ## Put binary, SBOM (CycloneDX), licences and their checksums into dist
 	@rm -rf $(DIST) && mkdir -p $(DIST)
-	GOOS=linux GOARCH=amd64 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o $(DIST)/nomad-harvester .
+	$(RELEASED) -o $(DIST)/nomad-harvester .
 	@go run ./hack/licences -sbom $(DIST)/nomad-harvester -version $(VERSION) >$(DIST)/nomad-harvester.cdx.json
 	@cp LICENSE NOTICE $(DIST)
 	@cd $(DIST) && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
@@ -214,9 +216,11 @@ vulncheck: ## Look for known vulnerabilities in what the product is linked of; n
 	go -C tools/vulncheck tool govulncheck -C $(CURDIR) .
 
 .PHONY: image
-image: build ## Build the container image, with docker or CONTAINER_TOOL=podman or buildah
+image: ## Build the container image, with docker or CONTAINER_TOOL=podman or buildah
+	$(RELEASED) -o bin/nomad-harvester .
 	@touch -d @$(SOURCE_DATE_EPOCH) bin/nomad-harvester LICENSE NOTICE # their times are in the image
-	$(CONTAINER_TOOL) build -t $(IMAGE) .
+	$(CONTAINER_TOOL) build --platform linux/amd64 $(if $(filter buildah podman,$(notdir $(firstword $(CONTAINER_TOOL)))),--timestamp \
+	$(SOURCE_DATE_EPOCH)) -t $(IMAGE) .
 
 .PHONY: needs
 needs:

@@ -11,6 +11,7 @@ if [[ ${1:-} == test ]]; then
 	# Where the system isn't to be set up by it, touch /etc/cloud/cloud-init.disabled first.
 	need cloud-init cloud-init
 	need gcc gcc # for the race detector
+	need buildah buildah # for the image
 	[[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)
 fi
 if [[ ${1:-} == guest ]]; then

@@ -1,21 +1,17 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/messages"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 )
@@ -54,28 +50,7 @@ func (o *output) watchIfWanted(w *testenv.Environment) error {
 		return nil
 	}
 	o.dir = w.Dir
-	return follow(w, o.note, &v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{}, &eventsv1.EventList{})
-}
-
-// follow has note see all objects of these kinds, each time that they change, until the environment's end.
-func follow(w *testenv.Environment, note func(runtime.Object), kinds ...client.ObjectList) error {
-	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: kube.Scheme()})
-	if err != nil {
-		return err
-	}
-	for _, kind := range kinds {
-		go func() {
-			for { // the tests cut connections
-				if changes, err := c.Watch(context.Background(), kind); err == nil {
-					for change := range changes.ResultChan() {
-						note(change.Object)
-					}
-				}
-				time.Sleep(poll)
-			}
-		}()
-	}
-	return nil
+	return w.Follow(o.note, &v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{}, &eventsv1.EventList{})
 }
 
 func (o *output) note(about runtime.Object) {

@@ -3,6 +3,7 @@ package release
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,6 +64,25 @@ func checkSBOM(t *testing.T, text []byte, notice string) {
 func released(t *testing.T, root, place string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), place)
+	copySource(t, root, dir)
+	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "release", "VERSION=v0.0.0-test")
+	cmd.Dir, cmd.Env = dir, environ(dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("make release: %v\n%s", err, out)
+	}
+	return filepath.Join(dir, "dist")
+}
+
+// releaseTime is when the commit was made, in seconds.
+const releaseTime = 1000000000
+
+func environ(dir string) []string {
+	return append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", releaseTime), "PWD="+dir)
+}
+
+// copySource copies the source to another place.
+func copySource(t *testing.T, root, dir string) {
+	t.Helper()
 	list := exec.CommandContext(t.Context(), "git", "ls-files", "--cached", "--others", "--exclude-standard")
 	list.Dir = root
 	files, err := list.Output()
@@ -72,13 +92,6 @@ func released(t *testing.T, root, place string) string {
 	for name := range strings.Lines(string(files)) {
 		copyFile(t, root, dir, strings.TrimSpace(name))
 	}
-	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "release", "VERSION=v0.0.0-test")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1000000000", "PWD="+dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make release: %v\n%s", err, out)
-	}
-	return filepath.Join(dir, "dist")
 }
 
 func copyFile(t *testing.T, from, to, name string) {

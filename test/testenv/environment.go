@@ -96,6 +96,7 @@ type Environment struct {
 
 	// Secrets are those of this environment: what the product writes must not hold one.
 	Secrets *canary.Set
+	written canary.Seen // what is in any object that the product writes, or that is made of one of its
 
 	// Hypervisor stands in for scheduler, kubelets and virt-handlers.
 	Hypervisor *hypervisor.Hypervisor
@@ -267,11 +268,15 @@ type Tests interface{ Run() int }
 
 // Main is for TestMain: it starts an environment for all tests of a package, hands it to use, runs the tests, stops the
 // environment and returns the exit code. When tests fail it leaves the logs and says where. That a program of the
-// platform ends by itself is a failure too.
+// platform ends by itself is a failure too, and so is a secret in anything that the product wrote.
 func Main(m Tests, o Options, use func(*Environment)) int {
 	w, err := Start(context.Background(), o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if err := w.watchForLeaks(); err != nil {
+		fmt.Fprintln(os.Stderr, errors.Join(err, w.Stop()))
 		return 1
 	}
 	use(w)
@@ -279,7 +284,7 @@ func Main(m Tests, o Options, use func(*Environment)) int {
 	go w.watch(ctx)
 	code := m.Run()
 	cancel()
-	if code == 0 && w.died.Load() {
+	if leaked := w.leaked(); code == 0 && (leaked || w.died.Load()) {
 		code = 1
 	}
 	w.failed = code != 0
