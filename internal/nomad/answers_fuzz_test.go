@@ -1,11 +1,14 @@
 package nomad
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -48,12 +51,63 @@ var shapes = []string{
 	`node not found`, `ACL token not found`, `ACL support disabled`, `No cluster leader`,
 }
 
+// recorded are the answers of a Nomad to the kinds of requests, which test/contract/nomad has written.
+func recorded(tb testing.TB) map[string]string {
+	tb.Helper()
+	files, err := filepath.Glob("testdata/answers/*.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		kind := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".json"), "-", " ")
+		if honest[kind] == "" {
+			tb.Fatalf("%s isn't of a kind of request", file)
+		}
+		var short bytes.Buffer // so that the fuzzer needn't shorten it
+		if err := json.Compact(&short, text); err != nil {
+			tb.Fatal(err)
+		}
+		out[kind] = short.String()
+	}
+	return out
+}
+
+// What a Nomad answers is understood.
+func TestRecordedAnswersAreUnderstood(t *testing.T) {
+	answers := recorded(t)
+	c := answered(t, &except{answers: answers, seen: map[string]int{}})
+	nodes, err := c.remote.nodes(t.Context(), 1)
+	if n := nodes[nodeA]; err != nil || n.Status != NodeReady || !n.Draining || n.LastDrain == nil ||
+		n.LastDrain.DrainID != "i" {
+		t.Errorf("nodes %+v, %v", nodes, err)
+	}
+	in, err := c.Inspect(t.Context(), nodeA)
+	if err != nil || !in.Found || in.Node.ForceDeadline.IsZero() || len(in.Live) != 3 {
+		t.Errorf("inspected %+v, %v", in, err)
+	}
+	usage, err := c.Usage(t.Context(), []string{nodeA})
+	if u := usage[nodeA]; err != nil || u.Allocations != 3 || u.SystemAllocations != 1 || u.CPU != 60 || u.MemoryMB != 48 {
+		t.Errorf("usage %+v, %v", usage, err)
+	}
+	if stop, err := c.StopTime(t.Context(), nodeA); err != nil || stop != time.Second {
+		t.Errorf("stops within %s, %v", stop, err)
+	}
+}
+
 // Whatever a server answers, nothing of it ends the process, and nothing is believed that can't be what was asked for.
 func FuzzServerAnswers(f *testing.F) {
 	for _, body := range shapes {
 		for _, code := range []uint16{200, 403, 404, 500} {
-			f.Add(code, "text/plain", body)
+			f.Add(code-100, "text/plain", body)
 		}
+	}
+	for _, body := range recorded(f) {
+		f.Add(uint16(200-100), "application/json", body)
 	}
 	f.Fuzz(func(t *testing.T, code uint16, kind, body string) {
 		ask(t, answered(t, always{int(code)%500 + 100, kind, body}))
@@ -122,6 +176,7 @@ func kindOfRequest(r *http.Request) string {
 // except answers honestly, but for one kind of request.
 type except struct {
 	kind, body string
+	answers    map[string]string // in place of the honest ones
 	mu         sync.Mutex
 	seen       map[string]int
 }
@@ -134,7 +189,11 @@ func (e *except) RoundTrip(r *http.Request) (*http.Response, error) {
 	if kind == e.kind {
 		return always{http.StatusOK, "application/json", e.body}.RoundTrip(r)
 	}
-	return always{http.StatusOK, "application/json", honest[kind]}.RoundTrip(r)
+	body := honest[kind]
+	if other, ok := e.answers[kind]; ok {
+		body = other
+	}
+	return always{http.StatusOK, "application/json", body}.RoundTrip(r)
 }
 
 func answered(t *testing.T, by http.RoundTripper) *cluster {
@@ -177,8 +236,11 @@ func TestAllRequestsAreSentToAnHonestServer(t *testing.T) {
 
 // A request that comes after others is only sent if these were answered well.
 func FuzzOneServerAnswer(f *testing.F) {
-	kinds := slices.Sorted(maps.Keys(honest))
+	kinds, answers := slices.Sorted(maps.Keys(honest)), recorded(f)
 	for i, kind := range kinds {
+		if body, ok := answers[kind]; ok {
+			f.Add(uint(i), body)
+		}
 		f.Add(uint(i), honest[kind])
 		for _, hole := range holes(honest[kind]) {
 			f.Add(uint(i), hole)

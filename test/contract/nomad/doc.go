@@ -14,6 +14,9 @@
 // with the version. TestPlantedDifferences shows that the behaviours notice: it puts wrong answers between the server
 // and them.
 //
+// TestRecordedAnswersAreThoseOfThisNomad holds the answers with which fuzzing begins (internal/nomad/testdata/answers)
+// to the Nomad at hand; with -update it writes them anew.
+//
 // Real or stand-in: what it judges is real, or the stand-in that has to pass for it. May not enter: source of Nomad,
 // and exceptions for the stand-in.
 package nomad
