@@ -34,6 +34,9 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	m.Joined = m.VMMade && flag(t, "joined")
 	m.Elsewhere = rapid.IntRange(0, 9).Draw(t, "elsewhere") == 0
 	m.Ready = m.Joined && flag(t, "ready")
+	if rapid.IntRange(0, 19).Draw(t, "its Nomad wasn't asked") == 0 {
+		m.NomadUnknown, m.NomadNotAsked, m.Ready = true, true, false
+	}
 	m.JoinExpired = !m.Joined && m.VMMade && flag(t, "late")
 	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(
 		time.Minute), m.Created.Add(time.Minute)
@@ -45,12 +48,12 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout,
 			v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).
 			Draw(t, "reason")
-		m.Reclaimable = flag(t, "reclaimable") &&
+		m.Reclaimable = flag(t, "reclaimable") && !m.NomadUnknown &&
 			(m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
 		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
-	m.Down = m.Joined && !m.Ready && flag(t, "down")
+	m.Down = m.Joined && !m.Ready && !m.NomadUnknown && flag(t, "down")
 	m.CancelingDrain = !m.Leaving && m.Joined && !m.Ready && flag(t, "canceling")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
 		m.Blocked = blocked(rapid.SampledFrom([]string{
@@ -176,6 +179,8 @@ func TestPlansAreSafe(t *testing.T) {
 		out := departures(p)
 		must(s.NomadKnown || len(out)+len(p.CancelDrains) == 0, "without Nomad nobody is chosen")
 		for _, m := range s.Members {
+			must(m.Leaving || !m.NomadNotAsked || len(p.Victims)+len(p.Outdated) == 0 && s.Usage == nil,
+				"nobody is chosen, and Nomad isn't asked for that, before the Nomad of each member has been asked")
 			blocks := !m.Leaving && m.Blocked != nil && m.Revision == s.Revision && m.Blocked.By != v1alpha1.BlockedByName
 			must(p.Create == 0 || !blocks, "no more are made of what another can't be made of")
 		}
@@ -196,7 +201,8 @@ func TestPlansAreSafe(t *testing.T) {
 			must(isOutdated(s, byName[name]), "a rollout replaces what is outdated")
 		}
 		for _, name := range slices.Concat(p.Failed, p.Unhealthy) {
-			must(!byName[name].Halted && !byName[name].Ready, "only what doesn't work is repaired")
+			must(!byName[name].Halted && !byName[name].Ready && !byName[name].NomadUnknown,
+				"only what doesn't work is repaired")
 		}
 		for _, r := range s.Joins.Results {
 			must(byName[r.Member].Revision == s.Revision, "how members of another template fare proves nothing")
@@ -392,6 +398,7 @@ func TestPoolsComeToRest(t *testing.T) {
 			v1alpha1.OldestCreateIndex
 		for i := range s.Members {
 			s.Members[i].Protected, s.Members[i].Blocked, s.Members[i].Halted = false, nil, false
+			s.Members[i].NomadUnknown, s.Members[i].NomadNotAsked = false, false
 		}
 		s.Joins, s.Rollout.MaxAge = pool.Joins{}, nil
 		if at := s.Rollout.RestartedAt; at != nil && at.After(now) {

@@ -123,7 +123,7 @@ func NeedsUsage(s Snapshot) bool {
 		return false
 	}
 	switch x := newIndex(s); {
-	case x.mayLeave == 0:
+	case x.mayLeave == 0, x.awaitsNomad():
 		return false
 	case x.surplus > 0:
 		return s.scaleInWindowLeft() <= 0
