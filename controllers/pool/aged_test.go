@@ -52,3 +52,21 @@ func TestPoolChoosesByAFreshView(t *testing.T) {
 		t.Errorf("with a fresh view: drain %+v, asked anew %d times", n.Spec.Drain, s.nomad.refreshes)
 	}
 }
+
+// Nor by an old view of the Nomad that a member is in, which needn't be the pool's.
+func TestPoolChoosesByFreshViewsOfAllNomads(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		scaledToNone(p, n)
+		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+	})
+	former := s.Connections.Clusters.(twoNomads)[formerAddress]
+	former.view.Taken = now.Add(-nomadlink.ActLimit - 1)
+	if _, n := s.reconcile(t); n.Spec.Drain != nil || former.refreshes != 1 || s.nomad.refreshes != 0 {
+		t.Errorf("with an old view: drain %+v, asked anew %d times, and the pool's %d times", n.Spec.Drain,
+			former.refreshes, s.nomad.refreshes)
+	}
+	former.view.Taken = now.Add(-nomadlink.ActLimit)
+	if _, n := s.reconcile(t); n.Spec.Drain == nil || former.refreshes != 1 {
+		t.Errorf("with a fresh view: drain %+v, asked anew %d times", n.Spec.Drain, former.refreshes)
+	}
+}

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -94,12 +96,28 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 		return s, plan, pool.Outcome{}, nil
 	}
 	now := plan
-	if plan.Chooses() && s.link.Cluster != nil && s.link.Aged(s.snapshot.Now) {
-		s.link.Cluster.Refresh()
+	if plan.Chooses() && refreshAged(s) {
 		now = plan.WithoutChoices() // the next reconcile chooses
 	}
 	out, err := r.apply(ctx, s, now)
 	return s, plan, out, err
+}
+
+// refreshAged has each Nomad asked anew whose view is too old to choose members by it, the pool's and those that members
+// are in, and reports whether there is one. Nobody is chosen by what a Nomad showed that can't be asked.
+func refreshAged(s *scope) (aged bool) {
+	links := []nomadlink.Link{s.link}
+	for _, name := range slices.Sorted(maps.Keys(s.places)) {
+		links = append(links, s.places[name].link)
+	}
+	asked := map[nomad.Cluster]bool{}
+	for _, l := range links {
+		if l.Known && l.Aged(s.snapshot.Now) && !asked[l.Cluster] {
+			l.Cluster.Refresh()
+			aged, asked[l.Cluster] = true, true
+		}
+	}
+	return aged
 }
 
 // written reports whether the last change of replicas, and where the pool's servers lead to, are in its status.
