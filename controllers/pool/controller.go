@@ -176,10 +176,11 @@ func withoutDetails(s v1alpha1.NomadNodePoolStatus) v1alpha1.NomadNodePoolStatus
 	return s
 }
 
-// justStarted reports whether Nomad has not been asked yet, or that of a member, while the pool's status has what an
-// earlier process wrote. It stays as it is then, so that a restart of the controller doesn't flip conditions.
+// justStarted reports whether Nomad has not been asked yet, or that of a member that stays, while the pool's status has
+// what an earlier process wrote. It stays as it is then, so that a restart of the controller doesn't flip conditions.
+// They don't depend on what Nomad knows of members that leave.
 func justStarted(s *scope) bool {
-	notAsked := func(m pool.Member) bool { return m.NomadNotAsked }
+	notAsked := func(m pool.Member) bool { return m.NomadNotAsked && !m.Leaving }
 	return (s.link.NotAsked || slices.ContainsFunc(s.snapshot.Members, notAsked)) &&
 		meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -33,5 +35,25 @@ func TestNobodyIsChosenBeforeTheNomadOfEachMemberIsAsked(t *testing.T) {
 	s.reconcile(t) // which writes down the change of replicas
 	if _, n := s.reconcile(t); n.Spec.Drain == nil {
 		t.Error("nobody leaves once it has been asked")
+	}
+}
+
+// What isn't known of a member that leaves changes nothing that the pool's status says of it.
+func TestMembersThatLeaveDontKeepTheStatusAsItIs(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		scaledToNone(p, n)
+		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+	})
+	former := s.Connections.Clusters.(twoNomads)[formerAddress]
+	s.reconcile(t)
+	former.view = nomad.View{Health: nomad.Health{State: nomad.HealthUnknown}}
+	before, _ := s.reconcile(t)
+	paused := before.DeepCopy()
+	paused.Spec.Paused = true
+	if err := s.Client.Update(t.Context(), paused); err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := s.reconcile(t); !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.PoolPaused) {
+		t.Error("the status doesn't say that the pool is paused")
 	}
 }
