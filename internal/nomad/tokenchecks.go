@@ -55,9 +55,12 @@ func (t *tokenChecks) newer(ctx context.Context, check func(context.Context) (to
 	return found, err
 }
 
-// checkToken finds out what the token grants, and notes it.
+// checkToken finds out what the token grants, and notes it. How many requests that takes depends on the server's
+// answers, so a check has no more time than a call of a worker, which couldn't wait for a longer one.
 func (c *cluster) checkToken(ctx context.Context) (tokenCheck, error) {
 	return c.checks.newer(ctx, func(ctx context.Context) (tokenCheck, error) {
+		ctx, cancel := context.WithTimeout(ctx, callLimit*c.remote.timeout)
+		defer cancel()
 		login := c.remote.login(ctx)
 		found, err := c.remote.checkToken(ctx)
 		if found.login = login; err == nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -344,5 +345,27 @@ func TestNextIndexToWaitFor(t *testing.T) {
 		if next := nextIndex(tc.waited, tc.got); next != tc.want {
 			t.Errorf("waited for %d and got %d: the next is %d, want %d", tc.waited, tc.got, next, tc.want)
 		}
+	}
+}
+
+// A server that answers each request within its time, but has so many for a check of the token that this takes as long
+// as it likes, is one that doesn't show what the token grants. Otherwise it would count as not asked yet all that time.
+func TestEndlessCheckOfTheTokenIsGivenUp(t *testing.T) {
+	f := newFakeServer(t)
+	f.token = &api.ACLToken{Type: "client"}
+	for i := range maxPolicies {
+		f.policies[strconv.Itoa(i)] = seesAll()
+	}
+	at := f.Config.Handler
+	f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/acl/policy/") {
+			time.Sleep(20 * time.Millisecond)
+		}
+		at.ServeHTTP(w, r)
+	})
+	c := watched(t, Connection{Address: f.URL, Token: "t"}, &changes{})
+	eventually(t, "to know", func() bool { return c.View().Health.State != HealthUnknown })
+	if h := c.View().Health; h.State != HealthTokenUnverifiable || h.Misconfigured() {
+		t.Errorf("the health is %+v", h)
 	}
 }
