@@ -24,12 +24,12 @@ func backoff(base time.Duration) wait.Backoff {
 // limits what may be based on it.
 const maxListFailures = 3
 
-// counts reports if the n-th failure of a list in a row changes the health. A refusal, a list that is too
-// long, and a timeout do at once: the first two are answers, and a timeout has already waited long enough. So does an
+// counts reports if the n-th failure of a list in a row changes the health. A refusal, a list that is too long or too
+// large, and a timeout do at once: the first are answers, and a timeout has already waited long enough. So does an
 // address that isn't dialled.
 func counts(err error, n int) bool {
 	return n >= maxListFailures || errors.Is(err, ErrForbidden) || timedOut(err) || errors.Is(err, errTooManyNodes) ||
-		isRefusedAddress(err)
+		errors.Is(err, errTooLarge) || isRefusedAddress(err)
 }
 
 // run watches until ctx ends.

@@ -113,6 +113,8 @@ func TestFailuresThatCount(t *testing.T) {
 		"long after":        {refused, 100, true},
 		"no answer in time": {Classify("list nodes", fmt.Errorf("x: %w", context.DeadlineExceeded)), 1, true},
 		"refused token":     {fmt.Errorf("x: %w", ErrForbidden), 1, true},
+		"too long":          {Classify("list nodes", errTooManyNodes), 1, true},
+		"too large":         {Classify("list nodes", errTooLarge), 1, true},
 	} {
 		if got := counts(c.err, c.n); got != c.want {
 			t.Errorf("%s: %t", name, got)
