@@ -194,7 +194,8 @@ func TestUsageIsAskedForOnlyWhenMembersAreChosen(t *testing.T) {
 		{"deleting", surplus(), deleting, false},
 		{"Nomad unknown", surplus(), nomadUnknown, false},
 		{"the Nomad of one hasn't been asked since the start", snapshot(1, member("a"), member("b", notAsked)), nil, false},
-		{"that of one that leaves hasn't", snapshot(1, member("a"), member("b"), member("c", notAsked, leaving(0))), nil, true},
+		{"that of one that leaves hasn't", snapshot(1, member("a"), member("b"), member("c", notAsked, leaving(0))), nil,
+			true},
 		{"stabilizing", surplus(), func(s *pool.Snapshot) {
 			s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute),
 				now
