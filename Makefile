@@ -219,7 +219,8 @@ vulncheck: ## Look for known vulnerabilities in what the product is linked of; n
 image: ## Build the container image, with docker or CONTAINER_TOOL=podman or buildah
 	$(RELEASED) -o bin/nomad-harvester .
 	@touch -d @$(SOURCE_DATE_EPOCH) bin/nomad-harvester LICENSE NOTICE # their times are in the image
-	$(CONTAINER_TOOL) build --platform linux/amd64 $(if $(filter buildah podman,$(notdir $(firstword $(CONTAINER_TOOL)))),--timestamp \
+	@chmod 755 bin/nomad-harvester && chmod 644 LICENSE NOTICE # and so are their modes, of which the umask takes some
+	$(CONTAINER_TOOL) build --platform linux/amd64 $(if $(filter buildah podman,$(notdir $(CONTAINER_TOOL))),--timestamp \
 	$(SOURCE_DATE_EPOCH)) -t $(IMAGE) .
 
 .PHONY: needs

@@ -22,7 +22,7 @@ func TestImageIsReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	once, again := imageOf(t, root, "here"), imageOf(t, root, "at/quite/another/place")
+	once, again := imageOf(t, root, "here", "022"), imageOf(t, root, "at/quite/another/place", "077")
 	if once.digest == "" || once.digest != again.digest {
 		t.Errorf("the image is %s, and %s the second time", once.digest, again.digest)
 	}
@@ -63,14 +63,15 @@ type image struct {
 	layers              []string
 }
 
-// imageOf copies the source to a new place, and has `make image` build it there with a store of its own.
-func imageOf(t *testing.T, root, place string) image {
+// imageOf copies the source to a new place, and has `make image` build it there with a store of its own. The umask
+// would leave its mark on the files' modes.
+func imageOf(t *testing.T, root, place, umask string) image {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), place)
 	copySource(t, root, dir)
 	tool := "buildah --storage-driver vfs --root " + filepath.Join(dir, "store") + " --runroot " + filepath.Join(dir, "run")
-	build := exec.CommandContext(t.Context(), "make", "--no-print-directory", "image", "VERSION=v0.0.0-test",
-		"IMAGE=nomad-harvester:test", "CONTAINER_TOOL="+tool)
+	build := exec.CommandContext(t.Context(), "sh", "-c", `umask "$0" && exec "$@"`, umask,
+		"make", "--no-print-directory", "image", "VERSION=v0.0.0-test", "IMAGE=nomad-harvester:test", "CONTAINER_TOOL="+tool)
 	out := image{dir: filepath.Join(dir, "image")}
 	push := exec.CommandContext(t.Context(), "buildah", append(strings.Fields(tool)[1:], "push", "nomad-harvester:test",
 		"oci:"+out.dir)...)
@@ -133,6 +134,9 @@ func (i image) files(t *testing.T) map[string][]byte {
 			}
 			if header.ModTime.Unix() != releaseTime {
 				t.Errorf("%s is of %s", header.Name, header.ModTime)
+			}
+			if header.Mode&0o4 == 0 {
+				t.Errorf("%s has the mode %o: nobody in particular may not read it", header.Name, header.Mode)
 			}
 			if header.Typeflag != tar.TypeDir {
 				out[strings.TrimPrefix(header.Name, "/")] = text
