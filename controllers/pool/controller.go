@@ -103,8 +103,8 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 	return s, plan, out, err
 }
 
-// refreshAged has each Nomad asked anew whose view is too old to choose members by it, the pool's and those that members
-// are in, and reports whether there is one. Nobody is chosen by what a Nomad showed that can't be asked.
+// refreshAged has each Nomad asked anew whose view is too old to choose members by it, the pool's and those that
+// members are in, and reports whether there is one. Nobody is chosen by what a Nomad showed that can't be asked.
 func refreshAged(s *scope) (aged bool) {
 	links := []nomadlink.Link{s.link}
 	for _, name := range slices.Sorted(maps.Keys(s.places)) {

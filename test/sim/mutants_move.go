@@ -41,6 +41,8 @@ func moveMutants() []Mutation {
 		}),
 		clusterOf("take members for empty that the pool's Nomad doesn't know",
 			func(m misled) nomad.Cluster { return inspectsThere{m} }),
+		clusterOf("choose members in another Nomad by an old view",
+			func(m misled) nomad.Cluster { return agelessElsewhere{m} }),
 		clusterOf("drain members in the pool's Nomad", func(m misled) nomad.Cluster { return drainsThere{m} }),
 		clusterOf("purge members in the pool's Nomad", func(m misled) nomad.Cluster { return purgesThere{m} }),
 	}
@@ -107,6 +109,17 @@ func (m misled) there() nomad.Cluster {
 		return m.p.to(m.p.w.at(p.Spec.Nomad.Address))
 	}
 	return m.Cluster
+}
+
+// agelessElsewhere takes each view of a Nomad that the pool doesn't lead to for new, as long as that Nomad answers.
+type agelessElsewhere struct{ misled }
+
+// View was taken just now.
+func (a agelessElsewhere) View() nomad.View {
+	if a.there() == a.Cluster {
+		return a.Cluster.View()
+	}
+	return ageless{a.Cluster}.View()
 }
 
 type inspectsThere struct{ misled }

@@ -121,6 +121,10 @@ type Environment struct {
 	product  string
 	buildErr error
 
+	// following ends with the environment.
+	following context.Context
+	unfollow  context.CancelFunc
+
 	stop    sync.Once
 	stopErr error
 }
@@ -166,6 +170,7 @@ func prepare(o Options) (*Environment, error) {
 		o.Keep = true
 	}
 	w := &Environment{Dir: o.Dir, Secrets: &canary.Set{}, options: o, temporary: o.Dir == ""}
+	w.following, w.unfollow = context.WithCancel(context.Background())
 	var err error
 	if w.temporary {
 		w.Dir, err = os.MkdirTemp("", "nomad-harvester-testenv-")
@@ -187,7 +192,10 @@ func prepare(o Options) (*Environment, error) {
 // Stop ends everything in reverse order of its start, waits for it, and removes a temporary directory. It
 // may be called any number of times.
 func (w *Environment) Stop() error {
-	w.stop.Do(func() { w.stopErr = w.end() })
+	w.stop.Do(func() {
+		w.unfollow()
+		w.stopErr = w.end()
+	})
 	return w.stopErr
 }
 

@@ -29,15 +29,21 @@ func (w *Environment) Follow(see func(runtime.Object), kinds ...client.ObjectLis
 	if err != nil {
 		return err
 	}
+	ctx := w.following
 	for _, kind := range kinds {
 		go func() {
-			for { // the tests cut connections
-				if changes, err := c.Watch(context.Background(), kind); err == nil {
+			again := time.NewTicker(400 * time.Millisecond) // the tests cut connections
+			defer again.Stop()
+			for ctx.Err() == nil {
+				if changes, err := c.Watch(ctx, kind); err == nil {
 					for change := range changes.ResultChan() {
 						see(change.Object)
 					}
 				}
-				time.Sleep(400 * time.Millisecond)
+				select {
+				case <-ctx.Done():
+				case <-again.C:
+				}
 			}
 		}()
 	}

@@ -63,7 +63,9 @@ func answers(c *check) map[string]any {
 	c.run(c.job("system", 1))
 	running := c.awaitRunning(service, 2)
 	secret := c.token(`node { policy = "write" }` + "\n" + `namespace "*" { capabilities = ["read-job"] }`)
-	_, err := c.api.Nodes().UpdateDrainOpts(n.ID(), &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour},
+	_, _, err := c.api.ACLRoles().Create(&api.ACLRole{Name: c.id, Policies: []*api.ACLRolePolicyLink{{Name: c.id}}}, nil)
+	c.must(err)
+	_, err = c.api.Nodes().UpdateDrainOpts(n.ID(), &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour},
 		Meta: map[string]string{"harvester_drain_id": "i"}}, nil)
 	c.must(err)
 	ids := []string{n.ID(), canonicalNode, secret, canonicalSecret, c.id, "p-1"}
@@ -114,6 +116,8 @@ func missingIn(is, was any, at string) (missing []string) {
 	case []any:
 		if has, _ := is.([]any); len(was) > 0 && len(has) > 0 {
 			return missingIn(has[0], was[0], at+"[]")
+		} else if len(was) > 0 {
+			return []string{at + "[0]"}
 		}
 	}
 	return missing

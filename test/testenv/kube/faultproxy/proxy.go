@@ -121,7 +121,8 @@ func (p *Proxy) Inject(f Fault) (remove func()) {
 	}
 }
 
-// Cut aborts all requests under way, watches among them. New ones are served again.
+// Cut aborts all requests under way, watches among them; of a write that the API server has already, it loses the
+// answer. New ones are served again.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -191,7 +192,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.Status != 0:
 		http.Error(w, "fault injected by the test", f.Status)
 		return
-	case struck && f.Effect == Refuse:
+	case struck && f.Effect == Refuse, epoch.Err() != nil:
 		panic(http.ErrAbortHandler)
 	case writes(r):
 		var done context.CancelFunc // without one, ReverseProxy asks the connection if the client is there
