@@ -91,13 +91,16 @@ func (s *apiServer) pool() *v1alpha1.NomadNodePool {
 	return s.pools["default/workers"].DeepCopy()
 }
 
-// writes are the requests so far that were no reads.
-func (s *apiServer) writes() []string {
+// reads are the requests so far that changed nothing, and writes the others.
+func (s *apiServer) reads() []string  { return s.requested(true) }
+func (s *apiServer) writes() []string { return s.requested(false) }
+
+func (s *apiServer) requested(reads bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []string
 	for _, r := range s.requests {
-		if !strings.HasPrefix(r, http.MethodGet) {
+		if strings.HasPrefix(r, http.MethodGet) == reads {
 			out = append(out, r)
 		}
 	}

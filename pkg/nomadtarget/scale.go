@@ -58,16 +58,19 @@ func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err 
 	return t.setReplicas(ctx, c, ref, action)
 }
 
-// setReplicas writes replicas to the pool as it was read: a decision made on a pool that has changed since is never
-// applied to it.
+// setReplicas writes replicas to the pool as Status has shown it to the agent, or as it is read now: a decision made on a
+// number of replicas that somebody has changed since is never applied.
 func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName,
 	action sdk.ScalingAction) error {
 	replicas := int32(action.Count)
 	var decidedOn *int32
+	pool := t.seen.take(ref)
 	for attempt := 1; ; attempt++ {
-		pool := &v1alpha1.NomadNodePool{}
-		if err := c.Get(ctx, ref, pool); err != nil {
-			return fmt.Errorf("read NomadNodePool %s: %w", ref, err)
+		if pool == nil {
+			pool = &v1alpha1.NomadNodePool{}
+			if err := c.Get(ctx, ref, pool); err != nil {
+				return fmt.Errorf("read NomadNodePool %s: %w", ref, err)
+			}
 		}
 		from := pool.DesiredReplicas()
 		if decidedOn != nil && *decidedOn != from && from != replicas {
@@ -89,6 +92,7 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 		if !apierrors.IsConflict(err) || attempt == scaleAttempts {
 			return fmt.Errorf("set NomadNodePool %s to %d replicas: %w", ref, replicas, err)
 		}
+		pool = nil
 	}
 }
 

@@ -154,6 +154,60 @@ func TestScaleDoesNotOverwriteSomebodyElsesNumber(t *testing.T) {
 	}
 }
 
+// The agent decides on what Status has shown it: Scale doesn't read the pool again, and doesn't apply the decision to a
+// number that somebody has changed since.
+func TestScaleGoesByWhatStatusHasShown(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		since  func(*v1alpha1.NomadNodePool) // nil: nothing was changed
+		want   int32
+		noOp   bool
+		asked  int // reads, the one of Status included
+		writes int
+	}{
+		{"nothing has changed", nil, 5, false, 1, 1},
+		{"its status has changed", func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 1 }, 5, false, 2, 2},
+		{"somebody has scaled it", func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](4) }, 4, true, 2, 1},
+		{"somebody has paused it", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }, 3, true, 2, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := newAPIServer(t, complete(3))
+			target, _ := newConfiguredTarget(t, server)
+			if _, err := target.Status(workers); err != nil {
+				t.Fatal(err)
+			}
+			if c.since != nil {
+				server.change(c.since)
+			}
+			if err := target.Scale(to(5), workers); isNoOp(err) != c.noOp || err != nil && !c.noOp {
+				t.Errorf("Scale = %v", err)
+			}
+			reads, writes := len(server.reads()), len(server.writes())
+			if got := server.pool().DesiredReplicas(); got != c.want || reads != c.asked || writes != c.writes {
+				t.Errorf("%d replicas after %d reads and %d writes", got, reads, writes)
+			}
+			if err := target.Scale(to(2), workers); err != nil && !isNoOp(err) || len(server.reads()) != c.asked+1 {
+				t.Errorf("once more, without a status: %v, after %d reads", err, len(server.reads()))
+			}
+		})
+	}
+}
+
+// What was seen of one cluster's pool is no ground to scale another's of the same name.
+func TestNothingSeenOutlivesAnotherConnection(t *testing.T) {
+	first, second := newAPIServer(t, complete(3)), newAPIServer(t, complete(4))
+	target, _ := newConfiguredTarget(t, first)
+	if _, err := target.Status(workers); err != nil {
+		t.Fatal(err)
+	}
+	if err := target.SetConfig(second.agentConfig()); err != nil {
+		t.Fatal(err)
+	}
+	if err := target.Scale(to(5), workers); err != nil || second.pool().DesiredReplicas() != 5 || len(second.reads()) != 1 {
+		t.Errorf("Scale = %v, %d replicas after %d reads", err, second.pool().DesiredReplicas(), len(second.reads()))
+	}
+}
+
 func TestScaleGivesUpOnLastingConflicts(t *testing.T) {
 	server := newAPIServer(t, complete(3))
 	server.before = func(w http.ResponseWriter, r *http.Request) bool {

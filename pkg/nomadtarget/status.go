@@ -46,11 +46,14 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 
 	pool := &v1alpha1.NomadNodePool{}
 	if err := c.Get(ctx, ref, pool); err != nil {
+		t.seen.put(ref, nil)
 		t.advise(ref, advice(config, nil))
 		return t.statusOfUnreadable(ref, err), nil
 	}
 	t.advise(ref, advice(config, pool))
-	return t.statusOfPool(ref, pool), nil
+	status = t.statusOfPool(ref, pool)
+	t.seen.put(ref, pool)
+	return status, nil
 }
 
 // statusOfPool is the status of a pool that was read.

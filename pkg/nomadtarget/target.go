@@ -31,6 +31,7 @@ type Target struct {
 	jobPolicies atomic.Bool
 	now         func() time.Time
 	reported    journal
+	seen        seenPools
 	// background are the Events that are being written: nobody waits for these but tests.
 	background sync.WaitGroup
 }
@@ -68,6 +69,7 @@ func (t *Target) SetConfig(config map[string]string) (err error) {
 	}
 	t.jobPolicies.Store(jobPolicies)
 	t.client.Store(&c)
+	t.seen.forget() // it may be another cluster's API server
 	t.log.Info("configured", "api_server", redactedHost(conn.rest.Host), "from", conn.source)
 	if len(conn.ignored) > 0 {
 		t.log.Warn("some settings have no effect, because the connection comes from another one",
