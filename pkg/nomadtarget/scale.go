@@ -58,8 +58,8 @@ func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err 
 	return t.setReplicas(ctx, c, ref, action)
 }
 
-// setReplicas writes replicas to the pool as Status has shown it to the agent, or as it is read now: a decision made on a
-// number of replicas that somebody has changed since is never applied.
+// setReplicas writes replicas to the pool as Status has shown it to the agent, or as it is read now: a decision made on
+// a number of replicas that somebody has changed since is never applied.
 func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName,
 	action sdk.ScalingAction) error {
 	replicas := int32(action.Count)
