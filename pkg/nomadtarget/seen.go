@@ -15,14 +15,10 @@ type seenPools struct {
 	pools map[types.NamespacedName]*v1alpha1.NomadNodePool
 }
 
-// put keeps a pool, without the parts that nothing is decided by; nil: the pool couldn't be read.
+// put keeps a pool, without the parts that nothing is decided by.
 func (s *seenPools) put(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if pool == nil {
-		delete(s.pools, ref)
-		return
-	}
 	pool.ManagedFields, pool.Spec.Template = nil, v1alpha1.NodeTemplate{}
 	if s.pools == nil {
 		s.pools = map[types.NamespacedName]*v1alpha1.NomadNodePool{}

@@ -46,7 +46,7 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 
 	pool := &v1alpha1.NomadNodePool{}
 	if err := c.Get(ctx, ref, pool); err != nil {
-		t.seen.put(ref, nil)
+		t.seen.take(ref) // what was seen before may have changed
 		t.advise(ref, advice(config, nil))
 		return t.statusOfUnreadable(ref, err), nil
 	}

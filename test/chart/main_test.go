@@ -79,7 +79,7 @@ func startController(t *testing.T, args ...string) (stop func()) {
 
 func controllerWith(t *testing.T, args ...string) (c *testenv.Controller, stop func()) {
 	t.Helper()
-	c, err := w.StartController(t.Context(), testenv.ControllerOptions{Args: append(args, "--zap-log-level=10")})
+	c, err := w.StartController(t.Context(), testenv.ControllerOptions{Args: append(args, testenv.Verbose)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -294,7 +294,8 @@ func madeVMs() []faultproxy.Write {
 // Two controllers that work at the same time, as they do for a moment when a lease is lost, make and remove no more
 // than one does.
 func TestTwoControllersMakeNoMore(t *testing.T) {
-	other, err := w.StartController(t.Context(), testenv.ControllerOptions{Args: []string{"--leader-elect=false", verbose}})
+	other, err := w.StartController(t.Context(),
+		testenv.ControllerOptions{Args: []string{"--leader-elect=false", testenv.Verbose}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,11 +55,8 @@ const purgeTimeout = 20 * time.Second
 // passwordOfGuests is a secret in the user data of every pool that has none of its own.
 var passwordOfGuests = rand.Text()
 
-// verbose has a controller write all that it can, in which no secret may be.
-const verbose = "--zap-log-level=10"
-
-var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String(), verbose},
-	gcArgs...)
+var controllerArgs = append(
+	[]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String(), testenv.Verbose}, gcArgs...)
 
 // memoryEnv is config/manager/deployment.yaml's.
 const memoryEnv = "GOMEMLIMIT=220MiB"

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(
 		testenv.Main(m, o, func(started *testenv.Environment) {
 			w = started
-			if _, err := w.StartController(context.Background(), testenv.ControllerOptions{Args: []string{"--zap-log-level=10"}}); err != nil {
+			o := testenv.ControllerOptions{Args: []string{testenv.Verbose}}
+			if _, err := w.StartController(context.Background(), o); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				_ = w.Stop()
 				os.Exit(1)

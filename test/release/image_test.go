@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,17 +69,10 @@ func imageOf(t *testing.T, root, place, umask string) image {
 	dir := filepath.Join(t.TempDir(), place)
 	copySource(t, root, dir)
 	tool := "buildah --storage-driver vfs --root " + filepath.Join(dir, "store") + " --runroot " + filepath.Join(dir, "run")
-	build := exec.CommandContext(t.Context(), "sh", "-c", `umask "$0" && exec "$@"`, umask,
+	run(t, dir, "sh", "-c", `umask "$0" && exec "$@"`, umask,
 		"make", "--no-print-directory", "image", "VERSION=v0.0.0-test", "IMAGE=nomad-harvester:test", "CONTAINER_TOOL="+tool)
 	out := image{dir: filepath.Join(dir, "image")}
-	push := exec.CommandContext(t.Context(), "buildah", append(strings.Fields(tool)[1:], "push", "nomad-harvester:test",
-		"oci:"+out.dir)...)
-	for _, cmd := range []*exec.Cmd{build, push} {
-		cmd.Dir, cmd.Env = dir, environ(dir)
-		if text, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", cmd, err, text)
-		}
-	}
+	run(t, dir, "buildah", append(strings.Fields(tool)[1:], "push", "nomad-harvester:test", "oci:"+out.dir)...)
 	type described struct{ Digest string }
 	var index struct{ Manifests []described }
 	decode(t, contents(t, out.dir, "index.json"), &index)

@@ -65,19 +65,22 @@ func released(t *testing.T, root, place string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), place)
 	copySource(t, root, dir)
-	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "release", "VERSION=v0.0.0-test")
-	cmd.Dir, cmd.Env = dir, environ(dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make release: %v\n%s", err, out)
-	}
+	run(t, dir, "make", "--no-print-directory", "release", "VERSION=v0.0.0-test")
 	return filepath.Join(dir, "dist")
 }
 
 // releaseTime is when the commit was made, in seconds.
 const releaseTime = 1000000000
 
-func environ(dir string) []string {
-	return append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", releaseTime), "PWD="+dir)
+// run runs a program in a copy of the source.
+func run(t *testing.T, dir, program string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", releaseTime), "PWD="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
 }
 
 // copySource copies the source to another place.

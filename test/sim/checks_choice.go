@@ -16,7 +16,8 @@ import (
 // chosen checks the pool's choice of a member to leave.
 func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	c.notProtected(t, m, "chosen")
-	c.bySight(t, m, n)
+	c.bySight(t, m)
+	c.byFreshSight(t, m, n)
 	c.withinLimits(t, m, n)
 	switch n.Spec.Drain.Reason {
 	case v1alpha1.DrainRollout:
@@ -32,15 +33,10 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 }
 
 // bySight checks that members are chosen by what is known of the Nomad that the pool leads to, or did when the
-// reconcile began, and by no old view of the one that the member was seen in.
-func (c *checks) bySight(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+// reconcile began.
+func (c *checks) bySight(t *task, m *memberTruth) {
 	known, age := false, time.Duration(math.MaxInt64)
-	itsKnown, itsAge := false, time.Duration(math.MaxInt64)
 	for _, way := range t.p.clusters {
-		if way.nomad == m.nomad {
-			itsKnown = itsKnown || t.sights[way].known && way.known()
-			itsAge = min(itsAge, t.began.Sub(way.view.Taken))
-		}
 		if _, ever := c.leads(m.poolUID, way.nomad, t.readAt()); ever {
 			known = known || t.sights[way].known || way.known()
 			age = min(age, t.began.Sub(way.view.Taken))
@@ -51,8 +47,23 @@ func (c *checks) bySight(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I1", m.name, "a member was chosen though Nomad couldn't be asked")
 	case age > actLimit:
 		c.w.violate("I1", m.name, "a member was chosen by a view that is %s old", age)
-	case itsKnown && itsAge > actLimit && m.nomad.isAsked(n) && nomadlink.Seen(n) && !c.w.ledAfter(t.began):
-		c.w.violate("I1", m.name, "a member was chosen by a view of the Nomad that it was seen in that is %s old", itsAge)
+	}
+}
+
+// byFreshSight checks that a member is chosen by no old view of the Nomad that it was seen in.
+func (c *checks) byFreshSight(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	if !m.nomad.isAsked(n) || !nomadlink.Seen(n) || c.w.ledAfter(t.began) {
+		return
+	}
+	known, age := false, time.Duration(math.MaxInt64)
+	for _, way := range t.p.clusters {
+		if way.nomad == m.nomad {
+			known = known || t.sights[way].known && way.known()
+			age = min(age, t.began.Sub(way.view.Taken))
+		}
+	}
+	if known && age > actLimit {
+		c.w.violate("I1", m.name, "a member was chosen by a view of the Nomad that it was seen in that is %s old", age)
 	}
 }
 

@@ -18,6 +18,9 @@ node { policy = "write" }
 namespace "*" { capabilities = ["read-job"] }
 `
 
+// Verbose is the argument that has a controller write all that it can, in which no secret may be.
+const Verbose = "--zap-log-level=10"
+
 // ControllerOptions say how to run the controller.
 type ControllerOptions struct {
 	// Args are added to the command line, after those that the environment gives.

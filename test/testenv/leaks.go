@@ -13,42 +13,9 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kubevirtv1 "kubevirt.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
-
-// Follow has see be called with all objects of these kinds, each time that they change, until the environment's end. A
-// kind need not be installed yet.
-func (w *Environment) Follow(see func(runtime.Object), kinds ...client.ObjectList) error {
-	scheme, err := Scheme()
-	if err != nil {
-		return err
-	}
-	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: scheme})
-	if err != nil {
-		return err
-	}
-	ctx := w.following
-	for _, kind := range kinds {
-		go func() {
-			again := time.NewTicker(400 * time.Millisecond) // the tests cut connections
-			defer again.Stop()
-			for ctx.Err() == nil {
-				if changes, err := c.Watch(ctx, kind); err == nil {
-					for change := range changes.ResultChan() {
-						see(change.Object)
-					}
-				}
-				select {
-				case <-ctx.Done():
-				case <-again.C:
-				}
-			}
-		}()
-	}
-	return nil
-}
 
 // watchForLeaks takes in all that the product writes, or that is made of it, until the environment's end. What people
 // write is left out: the data of Secrets, the cloud-init that a pool contains, which its members repeat, and what
@@ -87,7 +54,7 @@ func (w *Environment) Leaks(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for _, c := range w.Controllers() {
-		if !c.runs() {
+		if !c.Running() {
 			continue // a test has stopped it
 		}
 		metrics, err := c.Metrics(ctx)
@@ -111,16 +78,4 @@ func (w *Environment) leaked() bool {
 		fmt.Fprintf(os.Stderr, "the product wrote secrets:\n%s\n", strings.Join(leaks, "\n"))
 	}
 	return err != nil || len(leaks) > 0
-}
-
-func (c *Controller) runs() bool {
-	if c.Process() == nil {
-		return false
-	}
-	select {
-	case <-c.Process().Done():
-		return false
-	default:
-		return true
-	}
 }

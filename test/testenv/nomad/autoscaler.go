@@ -160,10 +160,8 @@ func (a *Autoscaler) Restart(ctx context.Context) error {
 	defer cancel()
 	a.recordChildren()
 	again := a.service.Restart
-	select {
-	case <-a.Process().Done():
+	if !a.service.Running() {
 		again = a.service.Start
-	default:
 	}
 	if err := again(ctx); err != nil {
 		return fmt.Errorf("restart nomad-autoscaler: %w", err)

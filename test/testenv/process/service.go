@@ -59,6 +59,20 @@ func (s *Service) Process() *Process {
 	return s.current
 }
 
+// Running reports whether the service was started and has not ended.
+func (s *Service) Running() bool {
+	p := s.Process()
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.Done():
+		return false
+	default:
+		return true
+	}
+}
+
 // Stop ends the service in an orderly way and waits for its end; one that never ran is stopped already.
 func (s *Service) Stop() error {
 	p := s.Process()
