@@ -13,16 +13,16 @@ import (
 // Apply lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects
 // are merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one
 // addition: a list in which each item has a name is merged by name. Its items that base has as well are merged in
-// their place, the others follow at the end, so an item can be changed or added but not removed.
+// their place, the others follow at the end, so an item can be changed or added but not removed. Items of over with one
+// name are merged one after the other, wherever they land.
 func Apply(base, over any) any {
 	switch over := over.(type) {
 	case map[string]any:
 		object, _ := base.(map[string]any)
 		return mergeObjects(object, over)
 	case []any:
-		list, isList := base.([]any)
-		if isList && named(list) && named(over) {
-			return mergeNamed(list, over)
+		if named(over) {
+			return mergeNamed(namedList(base), over)
 		}
 		return withoutNulls(over)
 	default:
@@ -44,11 +44,8 @@ func mergeObjects(base, over map[string]any) map[string]any {
 }
 
 func mergeNamed(base, over []any) []any {
-	merged := slices.Clone(base)
-	position := make(map[string]int, len(base))
-	for i, item := range base {
-		position[nameOf(item)] = i
-	}
+	merged := append([]any{}, base...) // not nil, which would be null
+	position := positions(base)
 	for _, item := range over {
 		if i, ok := position[nameOf(item)]; ok {
 			merged[i] = Apply(merged[i], item)
@@ -58,6 +55,15 @@ func mergeNamed(base, over []any) []any {
 		merged = append(merged, Apply(nil, item))
 	}
 	return merged
+}
+
+// positions are those of a list's items by name, of the last if several have one.
+func positions(list []any) map[string]int {
+	position := make(map[string]int, len(list))
+	for i, item := range list {
+		position[nameOf(item)] = i
+	}
+	return position
 }
 
 // withoutNulls is a list whose objects have lost their null keys, as merging them into nothing would have done.
@@ -73,6 +79,14 @@ func withoutNulls(list []any) []any {
 // changes nothing.
 func named(list []any) bool {
 	return !slices.ContainsFunc(list, func(item any) bool { return nameOf(item) == "" })
+}
+
+// namedList is a value if it is a list in which each item has a name; nil: it is none, and nothing of it stays.
+func namedList(value any) []any {
+	if list, ok := value.([]any); ok && named(list) {
+		return list
+	}
+	return nil
 }
 
 // nameOf is the name of a list's item; empty: it has none.
@@ -94,31 +108,28 @@ func Stack(under, over map[string]any) map[string]any {
 }
 
 func stackValues(under, over any) any {
-	object, isObject := under.(map[string]any)
-	if overObject, ok := over.(map[string]any); ok && isObject {
-		return Stack(object, overObject)
+	switch over := over.(type) {
+	case map[string]any:
+		object, _ := under.(map[string]any)
+		return Stack(object, over)
+	case []any:
+		if named(over) {
+			return stackNamed(namedList(under), over)
+		}
 	}
-	list, isList := under.([]any)
-	overList, ok := over.([]any)
-	if !ok || !isList || !named(list) || !named(overList) {
-		return over
-	}
-	return stackNamed(list, overList)
+	return over
 }
 
 func stackNamed(under, over []any) []any {
-	stacked := slices.Clone(under)
-	position := make(map[string]int, len(under)+len(over))
-	for i, item := range slices.Backward(under) { // backward, so that the first of a name counts
-		position[nameOf(item)] = i
-	}
+	stacked := append([]any{}, under...)
+	position := positions(under)
 	for _, item := range over {
 		if i, ok := position[nameOf(item)]; ok {
 			stacked[i] = stackValues(stacked[i], item)
 			continue
 		}
 		position[nameOf(item)] = len(stacked)
-		stacked = append(stacked, item)
+		stacked = append(stacked, stackValues(nil, item))
 	}
 	return stacked
 }

@@ -40,6 +40,7 @@ func FuzzApply(f *testing.F) {
 		f.Add(`{}`, base)
 	}
 	f.Add(`{"a":[{"name":"x"},{"name":"x"}]}`, `{"a":[{"name":"x","b":null},{"name":"x","b":{"c":null}}]}`)
+	f.Add(`{}`, `{"a":[{"name":"x","b":1},{"name":"x"}]}`)
 	f.Fuzz(func(t *testing.T, baseDoc, overDoc string) {
 		base, baseErr := Object([]byte(baseDoc))
 		over, overErr := Object([]byte(overDoc))
@@ -68,6 +69,7 @@ func FuzzStack(f *testing.F) {
 	for _, doc := range samples(f) {
 		f.Add(doc, `{"spec":{"replicas":3}}`)
 	}
+	f.Add(`{}`, `{"a":[{"name":"x","b":1},{"name":"x","c":[{"name":"y"},{"name":"y","b":null}]}]}`)
 	f.Fuzz(func(t *testing.T, underDoc, overDoc string) {
 		under, underErr := Object([]byte(underDoc))
 		over, overErr := Object([]byte(overDoc))

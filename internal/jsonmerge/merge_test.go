@@ -34,15 +34,32 @@ func TestMerge(t *testing.T) {
 			`{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`,
 			`{"a":[{"name":"x","v":1,"w":2}]}`,
 		},
+		"a name twice where no list was": {
+			`{}`,
+			`{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`,
+			`{"a":[{"name":"x","v":1,"w":2}]}`,
+		},
+		"a name twice where a list without names was": {
+			`{"a":[1]}`,
+			`{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`,
+			`{"a":[{"name":"x","v":1,"w":2}]}`,
+		},
+		"a name twice in the base": {
+			`{"a":[{"name":"x"},{"name":"x","v":1}]}`,
+			`{"a":[{"name":"x","w":2}]}`,
+			`{"a":[{"name":"x"},{"name":"x","v":1,"w":2}]}`,
+		},
 		"null in a named item": {
 			`{"a":[{"name":"x","v":1}]}`,
 			`{"a":[{"name":"x","v":null}]}`,
 			`{"a":[{"name":"x"}]}`,
 		},
-		"an empty list of named ones": {`{"a":[{"name":"x"}]}`, `{"a":[]}`, `{"a":[{"name":"x"}]}`},
-		"items without names replace": {`{"a":[{"name":"x"}]}`, `{"a":[{"key":"k","v":null}]}`, `{"a":[{"key":"k"}]}`},
-		"a list where none was":       {`{}`, `{"a":[{"name":"x"}]}`, `{"a":[{"name":"x"}]}`},
-		"numbers stay as written":     {`{"a":1}`, `{"a":12345678901234567890}`, `{"a":12345678901234567890}`},
+		"an empty list of named ones":  {`{"a":[{"name":"x"}]}`, `{"a":[]}`, `{"a":[{"name":"x"}]}`},
+		"an empty list where none was": {`{}`, `{"a":[]}`, `{"a":[]}`},
+		"an empty list of values":      {`{"a":[1]}`, `{"a":[]}`, `{"a":[]}`},
+		"items without names replace":  {`{"a":[{"name":"x"}]}`, `{"a":[{"key":"k","v":null}]}`, `{"a":[{"key":"k"}]}`},
+		"a list where none was":        {`{}`, `{"a":[{"name":"x"}]}`, `{"a":[{"name":"x"}]}`},
+		"numbers stay as written":      {`{"a":1}`, `{"a":12345678901234567890}`, `{"a":12345678901234567890}`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -185,6 +202,32 @@ func TestStackIsMergeInTwoSteps(t *testing.T) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	})
+}
+
+// Names that a list has several times mean the same in two steps as in one.
+func TestStackOfRepeatedNames(t *testing.T) {
+	const twice = `{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`
+	tests := map[string]struct{ under, over string }{
+		"laid over nothing":         {`{}`, twice},
+		"laid over one":             {`{"a":[{"name":"x","u":0}]}`, twice},
+		"laid over another":         {`{"a":[{"name":"y"}]}`, twice},
+		"below one":                 {twice, `{"a":[{"name":"x","v":3}]}`},
+		"below itself":              {twice, twice},
+		"inside what was not there": {`{"b":{}}`, `{"b":{"a":[{"name":"x","c":[{"name":"z"},{"name":"z","v":1}]}]}}`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			under, over := decoded(t, tt.under), decoded(t, tt.over)
+			stacked := Stack(under, over)
+			if diff := cmp.Diff(stacked, Stack(stacked, over)); diff != "" {
+				t.Errorf("a second time changes more (-once +twice):\n%s", diff)
+			}
+			base := decoded(t, `{"a":[{"name":"x","u":5}]}`)
+			if diff := cmp.Diff(Apply(Apply(base, under), over), Apply(base, stacked)); diff != "" {
+				t.Errorf("(-in two steps +in one):\n%s", diff)
+			}
+		})
+	}
 }
 
 // shaped draws objects in which a key says what kind of value it has.
