@@ -15,7 +15,7 @@ import (
 )
 
 // deniedInterval is how often admission is asked for one VM: each of its events wakes the member.
-const deniedInterval = 5 * time.Second
+const deniedInterval = 15 * time.Second
 
 // denial is what admission said last of a VM that is being deleted.
 type denial struct {

@@ -7,8 +7,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// deniedAfter is how long a deleted VM may take to go before the controller checks if admission denies that.
-const deniedAfter = 5 * time.Second
+// deniedAfter is how long a deleted VM may take to go before the controller checks if admission denies that. Where a
+// hundred VMs go at once that takes KubeVirt half a minute, and checking each costs it as much as their deletion.
+const deniedAfter = 15 * time.Second
 
 // DeletionDenied is true for a deleted VM whose guest has stopped and whose finalizers remain: then the controller
 // checks if admission denies their removal. KubeVirt and Harvester normally remove them within a moment. But

@@ -19,8 +19,8 @@ func TestDenialIsLookedForOfAVMThatShouldBeGone(t *testing.T) {
 	}{
 		"its guest has stopped, and it is still there": {removing(vmDeleting, noInstance), true},
 		"its instance has ended":                       {removing(vmDeleting, ended), true},
-		"deleted five seconds ago":                     {removing(vmDeleting, noInstance, deletedAgo(5*time.Second)), true},
-		"deleted a moment ago":                         {removing(vmDeleting, noInstance, deletedAgo(4*time.Second)), false},
+		"deleted a while ago":                          {removing(vmDeleting, noInstance, deletedAgo(15*time.Second)), true},
+		"deleted a moment ago":                         {removing(vmDeleting, noInstance, deletedAgo(14*time.Second)), false},
 		"its guest may run":                            {removing(vmDeleting), false},
 		"not deleted":                                  {removing(noInstance), false},
 		"not the member's":                             {removing(vmDeleting, noInstance, func(o *nodestate.State) { o.VM.Owned = false }), false},

@@ -118,7 +118,7 @@ func externalVM(o *nodestate.State) {
 	o.VM, o.Instance = nodestate.VM{Exists: true}, nodestate.Instance{}
 }
 func vmDeleting(o *nodestate.State) {
-	o.VM.Deleting, o.VM.DeletingSince = true, o.Now.Add(-10*time.Second)
+	o.VM.Deleting, o.VM.DeletingSince = true, o.Now.Add(-20*time.Second)
 }
 func halted(o *nodestate.State) { o.VM.Halted = true }
 func refused(o *nodestate.State) {

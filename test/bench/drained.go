@@ -13,9 +13,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// endEvery is how often a node's work ends while all of them drain.
-const endEvery = 200 * time.Millisecond
-
 // drained measures how soon a member's VM is deleted once its node's last allocation has ended, while all members
 // drain: from the time that Nomad's server notes of the allocation to the request to the API server.
 func (b *bench) drained(ctx context.Context) error {
@@ -45,7 +42,7 @@ func (b *bench) drained(ctx context.Context) error {
 		if _, err := b.env.Nomad.Allocations().Stop(&api.Allocation{ID: a.ID}, nil); err != nil {
 			return err
 		}
-		sleep(ctx, endEvery)
+		sleep(ctx, b.endEvery)
 	}
 	if err := b.awaitReady(ctx, name, 0); err != nil {
 		return err
@@ -55,7 +52,8 @@ func (b *bench) drained(ctx context.Context) error {
 		return err
 	}
 	slices.Sort(delays)
-	what := fmt.Sprintf("last allocation ended -> DELETE of its VM, %d nodes drain", b.running)
+	what := fmt.Sprintf("last allocation ended -> DELETE of its VM, %d nodes drain, one of them empty each %s", b.running,
+		b.endEvery)
 	b.report.Rows = append(b.report.Rows,
 		row{ID: "P4", What: what + ", p50", Unit: "s", Controller: []float64{delays[len(delays)/2]}, Target: "<= 1 s",
 			Limit: 1},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
@@ -25,6 +26,7 @@ type options struct {
 	rows          []string // none: all
 	runs          int
 	many, running int
+	endEvery      time.Duration
 	sizes         []int
 	results       string
 }
@@ -41,6 +43,7 @@ func main() {
 	flag.IntVar(&o.many, "many", 200, "members of the rows that only make objects")
 	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
+	flag.DurationVar(&o.endEvery, "end-every", 500*time.Millisecond, "how often work ends on a node in row P4")
 	sizes := flag.String("sizes", "10,100,500,1000,5000", "members of the rows that measure growth, in rising order")
 	flag.Parse()
 	for size := range strings.SplitSeq(*sizes, ",") {
