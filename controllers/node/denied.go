@@ -14,8 +14,12 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// deniedInterval is how often admission is asked for one VM: each of its events wakes the member.
-const deniedInterval = 15 * time.Second
+// Admission is asked for one VM each deniedInterval at most, since each of its events wakes the member, and the longer the
+// VM stays the less often: where hundreds go at once, the questions would take as much of the API server as all else.
+const (
+	deniedInterval     = 15 * time.Second
+	mostDeniedInterval = 2 * time.Minute
+)
 
 // denial is what admission said last of a VM that is being deleted.
 type denial struct {
@@ -23,10 +27,10 @@ type denial struct {
 	at     time.Time
 }
 
-// lasts is true within deniedInterval.
-func (d denial) lasts(now time.Time) bool {
+// lasts is true while admission isn't asked again: for as long as the VM had been going when it was asked.
+func (d denial) lasts(now, deletedAt time.Time) bool {
 	age := now.Sub(d.at)
-	return age >= 0 && age < deniedInterval
+	return age >= 0 && age < min(max(d.at.Sub(deletedAt), deniedInterval), mostDeniedInterval)
 }
 
 // observeDenied sends a dry run of an empty patch to see if admission allows changes of a deleted VM whose guest is
@@ -36,7 +40,7 @@ func (r *Reconciler) observeDenied(ctx context.Context, s *scope) {
 		return
 	}
 	name := client.ObjectKeyFromObject(s.node)
-	if last, asked := r.denials.Get(name); asked && last.lasts(s.observed.Now) {
+	if last, asked := r.denials.Get(name); asked && last.lasts(s.observed.Now, s.observed.VM.DeletingSince) {
 		s.observed.VM.Denied = last.denied
 		return
 	}

@@ -105,7 +105,7 @@ func TestDeletedVMWhoseChangeIsDenied(t *testing.T) {
 	}
 }
 
-// Each event of a deleted VM wakes its member, and admission isn't asked each time.
+// Each event of a deleted VM wakes its member, and admission isn't asked each time: the longer the VM stays the less often.
 func TestAdmissionIsAskedOnceInAWhile(t *testing.T) {
 	asked, answer := 0, denied("no such network")
 	s := deletedVM(t, func(string) error { asked++; return answer })
@@ -113,18 +113,21 @@ func TestAdmissionIsAskedOnceInAWhile(t *testing.T) {
 		s.reconcile(t)
 		return nodestate.Condition(s.node(t), v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
 	}
-	for range 3 {
-		if !stuck() {
-			t.Error("the last answer is forgotten")
+	at := func(after time.Duration) {
+		s.clock.SetTime(now.Add(after)) // a minute longer after its deletion
+		s.nomad.view.Taken = s.clock.Now()
+	}
+	for _, c := range []struct {
+		after time.Duration
+		asked int
+	}{{0, 1}, {0, 1}, {59 * time.Second, 1}, {time.Minute, 2}, {3*time.Minute - time.Second, 2}, {3 * time.Minute, 3},
+		{5*time.Minute - time.Second, 3}, {5 * time.Minute, 4}} {
+		if at(c.after); !stuck() || asked != c.asked {
+			t.Errorf("after %s: asked %d times, want %d", c.after, asked, c.asked)
 		}
 	}
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
-	}
 	answer = nil
-	s.clock.SetTime(now.Add(deniedInterval))
-	s.nomad.view.Taken = s.clock.Now()
-	if stuck() || asked != 2 {
+	if at(7 * time.Minute); stuck() || asked != 5 {
 		t.Errorf("asked %d times, and it is stuck", asked)
 	}
 }
