@@ -94,7 +94,8 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if err == nil && (sent || nodestate.Of(s.node).Cordoned()) { // else Nomad has it, though its list may not show it yet
 		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.drain = a.drain.At(now) })
 	}
-	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
+	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining || // because Nomad doesn't show it
+		member.Overruns(s.observed)
 	o := s.observed.Nomad
 	if sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
 		r.Events.drainStarted(s.node)

@@ -27,7 +27,7 @@ func TestMemberKeepsItsNomadWatched(t *testing.T) {
 			nomadlink.Refresh},
 		"before a near deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Second) },
 			time.Second},
-		"at the deadline": {func(*v1alpha1.NomadNode) {}, 40 * time.Second},
+		"at the deadline": {func(*v1alpha1.NomadNode) {}, 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {

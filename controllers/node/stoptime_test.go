@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +98,9 @@ func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 	if got := s.node(t).Status.Nomad.ForcedTime; got != nil {
 		t.Errorf("%s is written before the deadline", got)
 	}
+	ended := s.nomad.view.Nodes[testNodeID]
+	ended.Draining, ended.LastDrain.Status = false, nomad.DrainComplete
+	s.nomad.view.Nodes[testNodeID] = ended
 	for _, after := range []time.Duration{3 * time.Second, 20 * time.Second, 42 * time.Second} {
 		reports(after)
 		st := s.node(t).Status
@@ -110,6 +114,38 @@ func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 	reports(43 * time.Second)
 	if got := s.node(t).Status.DrainResult; got != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("the drain ended with %q", got)
+	}
+}
+
+// Who changes a drain in Nomad's UI sets another deadline, and leaves it marked as ours. At ours Nomad stops what is left,
+// which then has its time.
+func TestDrainWithAnotherDeadlineIsForcedAtOurs(t *testing.T) {
+	for after, want := range map[time.Duration]struct {
+		drains int
+		result v1alpha1.DrainResult
+	}{0: {}, 9 * time.Second: {}, 10 * time.Second: {drains: 1}, 49 * time.Second: {drains: 1},
+		50 * time.Second: {1, v1alpha1.DrainDeadlinePassed}} {
+		t.Run(after.String(), func(t *testing.T) {
+			s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+			for d := time.Duration(0); d <= after; d += time.Second {
+				s.at(14*time.Minute + d)
+				s.reconcile(t)
+			}
+			drains := 0
+			for _, call := range s.nomad.calls {
+				if call == "drain" {
+					drains++
+				}
+			}
+			if got := s.node(t).Status.DrainResult; drains != want.drains || got != want.result {
+				t.Errorf("%d drains were sent, and its drain ended with %q", drains, got)
+			}
+			for len(s.events.Events) > 0 {
+				if e := s.event(); strings.Contains(e, "DrainStarted") {
+					t.Errorf("event %q", e)
+				}
+			}
+		})
 	}
 }
 

@@ -26,13 +26,17 @@ func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 			if d.Step == member.MarkDrained {
 				break
 			}
+			if d.Step == member.Drain && o.Drain.First.IsZero() { // Nomad still shows it
+				o.Drain = o.Drain.At(o.Now)
+				continue
+			}
 			if d.Step != member.Wait || d.Wake <= 0 || checks > 2000 {
 				t.Fatalf("%s: %s, wakes in %s, after %d checks", name, d.Step, d.Wake, checks)
 			}
 			o.Node.ForcedTime = d.ForcedTime
 			o.Now = o.Now.Add(d.Wake)
 		}
-		most := grace
+		most := grace + overrun
 		if name == "updated, and ahead" {
 			most += 50 * time.Second // once: its clock may be
 		}
@@ -40,6 +44,37 @@ func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 			t.Errorf("%s: it ended %s after its deadline", name, took)
 		}
 	}
+}
+
+// overrun is when Nomad is asked for a drain that runs on after its deadline.
+const overrun = 10 * time.Second
+
+// A drain that runs on after its deadline was changed in Nomad's UI, or Nomad was away. Nomad is asked, once, to stop
+// what is left, and from then on that has its time to stop.
+func TestDrainThatRunsOnIsAskedFor(t *testing.T) {
+	asked := func(o *nodestate.State) { o.Drain = nodestate.Accepted{First: now, Last: o.Now} }
+	recovered := func(o *nodestate.State) { o.NomadRecovered = o.Now }
+	long := overdue(time.Hour)
+	runSteps(t, []stepCase{
+		{name: "at the deadline: Nomad acts in a moment", o: draining(service("web"), overdue(0), sentBefore),
+			step: member.Wait, wake: overrun},
+		{name: "it doesn't", o: draining(service("web"), overdue(overrun), sentBefore), step: member.Drain},
+		{name: "nor could it be asked before", o: draining(service("web"), long, sentBefore, recovered), step: member.Drain},
+		{name: "asked", o: draining(service("web"), long, recovered, asked), step: member.Wait, wake: grace},
+		{name: "allocations unknown", o: draining(nil, allocationsUnknown("500"), overdue(overrun), sentBefore),
+			step: member.Drain},
+		{name: "empty", o: draining(nil, overdue(overrun), sentBefore), step: member.MarkDrained},
+		{name: "it has ended", o: draining(service("web"), complete, overdue(overrun), sentBefore), step: member.Wait,
+			wake: grace - overrun},
+		{name: "down", o: draining(service("web"), nodeDown, overdue(overrun), sentBefore), step: member.Wait,
+			wake: grace - overrun},
+		{name: "retained", o: draining(service("web"), retain, long, sentBefore), step: member.Wait},
+		{name: "refused again and again", o: draining(service("web"), overdue(overrun+grace), sentBefore),
+			step: member.MarkDrained},
+		{name: "refused since it can be asked",
+			o:    draining(service("web"), long, sentBefore, recovered, later(overrun+grace)),
+			step: member.MarkDrained},
+	})
 }
 
 func TestTimeOfForceIsWrittenOnce(t *testing.T) {
@@ -55,6 +90,7 @@ func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 	}{
 		{"before the deadline", draining(service("web"), updated), time.Time{}},
 		{"at the deadline", draining(service("web"), overdue(0)), deadline},
+		{"not ended, and not asked for yet", draining(service("web"), overdue(0), sentBefore), time.Time{}},
 		{"sent later", draining(service("web"), overdue(time.Minute), updated), recent},
 		{"complete later", draining(service("web"), complete, overdue(time.Minute), updated), recent},
 		{"written", draining(service("web"), overdue(time.Minute), was, updated), deadline.Add(5 * time.Second)},

@@ -55,7 +55,7 @@ func drainIneligible(o nodestate.State) Decision {
 	switch {
 	case !drainSent(o):
 		return send(o)
-	case mustForce(o), policyChanged(o):
+	case mustForce(o), policyChanged(o), Overruns(o):
 		return sendFirst(o)
 	}
 	return await(o)
@@ -236,6 +236,8 @@ func untilNextCheck(o nodestate.State, left time.Duration) time.Duration {
 	switch {
 	case !pastDeadline(o):
 		return min(left, o.Node.Drain.DeadlineTime.Sub(o.Now))
+	case runsOn(o) && o.Now.Before(o.Node.Drain.DeadlineTime.Add(overrunAfter)):
+		return min(left, o.Node.Drain.DeadlineTime.Add(overrunAfter).Sub(o.Now))
 	case o.Nomad.StopTime == nil && o.Node.StopTime == nil:
 		return min(left, problemRetry)
 	default:

@@ -189,8 +189,19 @@ func nomadUnknown(o *nodestate.State) {
 // later moves the clock.
 func later(d time.Duration) change { return func(o *nodestate.State) { o.Now = o.Now.Add(d) } }
 
-// overdue moves the clock to d after the deadline of a requested member.
-func overdue(d time.Duration) change { return later(14*time.Minute + d) }
+// overdue moves the clock to d after the deadline of a requested member. If Nomad shows its drain as running, it has been
+// asked for it at the deadline.
+func overdue(d time.Duration) change {
+	return func(o *nodestate.State) {
+		o.Now = o.Now.Add(14*time.Minute + d)
+		if d >= 0 && o.Nomad.Draining && o.Nomad.DrainID == drainID {
+			o.Drain = nodestate.Accepted{First: now, Last: now.Add(14 * time.Minute)}
+		}
+	}
+}
+
+// sentBefore is a drain that was sent before its deadline, and not since.
+func sentBefore(o *nodestate.State) { o.Drain.Last = o.Drain.First }
 
 func service(names ...string) []nodestate.Allocation {
 	var out []nodestate.Allocation

@@ -28,6 +28,8 @@ func TestDrainToSend(t *testing.T) {
 	}
 	force := DrainOptions{DrainID: "i", Remaining: 30 * time.Minute}
 	retain := DrainOptions{DrainID: "i", Remaining: 30 * time.Minute, NoDeadline: true}
+	over := DrainOptions{DrainID: "i", Remaining: -forceMargin}
+	endsAt := func(end time.Time) func(*Node) { return func(n *Node) { n.ForceDeadline = end } }
 	for name, c := range map[string]struct {
 		node Node
 		ask  DrainOptions
@@ -48,6 +50,10 @@ func TestDrainToSend(t *testing.T) {
 		"is to have an end after all": {drainingUnder("i",
 			func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, TimeoutRetain }), force, true,
 			30 * time.Minute},
+		"time is over for Nomad, too":                 {drainingUnder("i", endsAt(writesNow.Add(-forceMargin))), over, false, 0},
+		"time is over, but somebody gave it more":     {drainingUnder("i", endsAt(writesNow.Add(time.Hour))), over, true, forceNow},
+		"time is over, but somebody took the end off": {drainingUnder("i", endsAt(time.Time{})), over, true, forceNow},
+		"somebody gave it more, which counts later":   {drainingUnder("i", endsAt(writesNow.Add(24*time.Hour))), force, false, 0},
 		"system jobs go too, less left": {drainingUnder("i",
 			func(n *Node) { n.ForceDeadline, n.LastDrain.IgnoreSystemJobs = writesNow.Add(time.Minute), true }), force, true,
 			time.Minute - resendMargin},

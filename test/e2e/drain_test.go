@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -117,6 +118,37 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, max(forceGrace, delay))
 	}
 	reported(t, "forced", "DrainForced", "onTimeout is Force. Cut off: forced-batch.g[0]")
+}
+
+// Whoever changes a drain in Nomad's UI gives it another deadline, and leaves it marked as the controller's. At the
+// member's deadline Nomad stops what is left all the same, before the guest goes.
+func TestDrainThatWasGivenAnotherDeadlineIsForced(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("prolonged", 1,
+		func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 20 * time.Second }))
+	eventually(t, "prolonged", "the pool to settle", time.Minute, allReady(1))
+	run(t, api.NewBatchJob("prolonged-batch", "prolonged-batch", "global", 50), "prolonged", 1, forever)
+	id := members(t, "prolonged")[0].Spec.NodeID
+	if err := scale(t, "prolonged", 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "prolonged", "the drain to be in Nomad", 20*time.Second, nomadStatus("draining", 1))
+	before, _, err := w.Nomad.Nodes().Info(id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Nomad.Nodes().UpdateDrainOpts(id,
+		&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	after, _, err := w.Nomad.Nodes().Info(id, nil)
+	if err != nil || !maps.Equal(after.LastDrain.Meta, before.LastDrain.Meta) || len(after.LastDrain.Meta) == 0 {
+		t.Fatalf("Nomad has changed whose drain it is: %+v, %v", after.LastDrain, err)
+	}
+	eventually(t, "prolonged", "the member to go", 90*time.Second, allReady(0))
+	if stopped := noneLost(t, "prolonged-batch"); stopped != 1 {
+		t.Errorf("Nomad stopped %d allocations, not 1", stopped)
+	}
 }
 
 // A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then:
