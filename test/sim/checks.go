@@ -251,7 +251,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	// What is made for a pool that has just been deleted is collected by Kubernetes.
 	former := c.members[n.Name]
 	if former != nil && former.nodeID != n.Spec.NodeID && c.poolOf(n) != nil &&
-		(c.alone(t) || former.released.Before(t.began)) {
+		(c.alone(t) || latest(former.released, former.gone).Before(t.began)) {
 		// Of two leaders one may be late by so much that the other has let the member of that number go meanwhile. Its
 		// disks and its Nomad node have other names.
 		c.w.violate("I2", n.Name, "a member's name was used again")

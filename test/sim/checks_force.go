@@ -8,6 +8,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // force is the drain of a member that is to end at its deadline, whatever is left.
@@ -67,6 +68,25 @@ func (c *checks) endsInTime(m *memberTruth, late time.Duration) {
 	from := latest(f.deadline, f.since, m.lateSent[f.request], c.disturbed())
 	if over := c.w.now.Sub(from); over > member.ForceGrace+late {
 		c.w.violate("I1", m.name, "a forced drain isn't over %s after its deadline", over)
+	}
+}
+
+// askedToStop checks that what a forced drain cuts off was asked to stop before, so that it had the time that its job
+// was promised: that Nomad knew of the deadline. Whoever undoes its drain takes that time away.
+func (c *checks) askedToStop(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	x := c.nodeOf(m)
+	switch asked := t.p.clusterOf(t); {
+	case x == nil || x.status != nomad.NodeReady || !x.in.answers() || asked == nil || asked.nomad != x.in || !t.asks.known:
+		return // there is nobody to ask
+	case c.w.faulty && c.w.now.Sub(c.disturbed()) < lateWithFaults, c.w.ledAfter(t.began.Add(-lateForce)):
+		return // nor was there
+	case n.Spec.Drain != nil && x.undone.After(n.Spec.Drain.RequestTime.Time):
+		return
+	}
+	for _, a := range c.atStake(m, n) {
+		if !a.stopping && !a.moves && a.status != failed && a.node == x && (a.job.kind != system || !x.ignores) {
+			c.w.violate("I1", m.name, "%s was cut off, and had never been asked to stop", a.name())
+		}
 	}
 }
 

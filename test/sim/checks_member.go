@@ -87,6 +87,7 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 		return // stopped by somebody else, or its NomadNode removed while the request was on its way
 	}
 	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted) {
+		c.askedToStop(t, m, n)
 		return
 	}
 	for _, a := range c.atStake(m, n) {

@@ -51,7 +51,7 @@ func (c *checks) asksNomad(t *task, by *cluster, doing, nodeID string) {
 
 // external reports whether a node drains for somebody else, and did before.
 func (x *node) external(before time.Time) bool {
-	return x.drain != nil && x.last.AccessorID != us && x.touched.Before(before)
+	return x.drain != nil && x.last.DrainID == "" && x.touched.Before(before)
 }
 
 // drains checks a drain that a controller sends, found to be needed at found, before it takes effect.

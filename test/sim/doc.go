@@ -1,6 +1,9 @@
 // Package sim is a deterministic environment in one process, in which the real reconcilers and the real pure decisions
 // run: an API server with optimistic concurrency and caches that lag, KubeVirt on a few hosts, Harvester's disks, two
-// Nomads with the quirks of their drainer, an operator and an autoscaler that do things, and a virtual clock.
+// Nomads, an operator and an autoscaler that do things, and a virtual clock.
+//
+// The scheduler and the drainer of the Nomads, with the drainer's faults, are those of the stand-in for Nomad
+// (test/standin/nomad), which the contract compares with Nomad; here they run by the virtual clock, late by chance.
 //
 // The two Nomads know nothing of each other, and each has nodes, jobs, outages and leaders. A guest joins the one whose
 // servers are in the user data of its first boot. In some schedules an operator moves the pool from one to the other

@@ -3,57 +3,81 @@ package sim
 import (
 	"time"
 
+	"github.com/hashicorp/nomad/api"
+
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/drainer"
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
-// watchDrain is what Nomad's drainer does with a drain that was just set.
-func (n *nomadServer) watchDrain(x *node, d *drain) {
-	s := n.chance("drainer")
-	n.when(s.between(150*time.Millisecond, 1200*time.Millisecond), func() { n.poll(x) })
-	if d.force.IsZero() {
-		return
-	}
-	// Deadlines are late: by a second, or by five when several are bundled.
-	n.when(max(d.force.Sub(n.w.now), 0)+s.between(time.Second, 5*time.Second), func() {
-		if x.drain == d {
-			n.note(x.name, "the drain's deadline has passed: complete, while tasks are still stopping")
-			for _, a := range n.live(x.id) {
-				if a.job.kind != system || !d.ignoreSystem {
-					n.stopAlloc(a)
-				}
-			}
-			n.complete(x)
+// The drainer of the servers is the stand-in's, and so are its faults. Here its time is virtual, it is late by chance,
+// and it misses more ends than it would by itself.
+
+// drainView is what the drainer looks at.
+type drainView struct{ n *nomadServer }
+
+// Draining are the nodes that drain.
+func (v drainView) Draining() []*state.Node {
+	var out []*state.Node
+	for _, nodeID := range v.n.order {
+		if x := v.n.nodes[nodeID]; x.drain != nil {
+			out = append(out, x.api())
 		}
-	})
+	}
+	return out
 }
 
-// poll is the drainer's check of one node.
-func (n *nomadServer) poll(x *node) {
-	if x.drain == nil || n.nodes[x.id] != x {
-		return
-	}
-	left := 0
-	var systems []*alloc
-	for _, a := range n.live(x.id) {
-		if a.job.kind == system {
-			systems = append(systems, a)
-			continue
-		}
-		left++
-		if a.job.kind == service && !a.stopping && n.mayMigrate(a.job) {
-			n.note(x.name, "moves %s away", a.name())
-			n.stopAlloc(a)
-		}
-	}
-	if left > 0 || x.missed {
-		return
-	}
-	if !x.drain.ignoreSystem {
-		for _, a := range systems {
-			n.stopAlloc(a)
+// OnNode are the allocations on a node.
+func (v drainView) OnNode(id string) []*api.Allocation {
+	return v.n.seen(func(a *alloc) bool { return a.node.id == id })
+}
+
+// OfJob are the allocations of a job.
+func (v drainView) OfJob(_, id string) []*api.Allocation {
+	return v.n.seen(func(a *alloc) bool { return a.job.name == id })
+}
+
+// newDrainer is what a new leader begins with: it looks at all drains anew.
+func (n *nomadServer) newDrainer() {
+	n.drainer = drainer.Drainer{}
+	for _, nodeID := range n.order {
+		if n.nodes[nodeID].drain != nil {
+			n.drainer.Requested(nodeID, n.w.now)
 		}
 	}
-	n.complete(x)
+	n.drainSoon()
+}
+
+// drainSoon has the drainer look at all that drains.
+func (n *nomadServer) drainSoon() {
+	n.drainIn(n.chance("drainer").between(150*time.Millisecond, 1200*time.Millisecond))
+}
+
+// drainIn has it look after a while, unless it looks earlier anyway.
+func (n *nomadServer) drainIn(d time.Duration) {
+	n.soon(&n.drainsAt, d, n.drainNow)
+}
+
+// drainNow does what the drainer decides.
+func (n *nomadServer) drainNow() {
+	actions := n.drainer.Decide(drainView{n}, n.w.now)
+	for _, id := range actions.Migrate {
+		if a := n.allocOf(id); a != nil && !a.moves && !a.stopping {
+			n.note(a.node.name, "is to move %s away", a.name())
+			a.moves = true
+			n.evaluate()
+		}
+	}
+	for _, done := range actions.Complete {
+		x := n.nodes[done.NodeID]
+		if done.DeadlineReached {
+			n.note(x.name, "the drain's deadline has passed: complete, while tasks are still stopping")
+		}
+		n.complete(x)
+	}
+	if !actions.Wake.IsZero() {
+		n.drainIn(max(actions.Wake.Sub(n.w.now), 0) + n.chance("drainer").between(0, 200*time.Millisecond))
+	}
 }
 
 // complete calls a drain complete. What still stops doesn't matter to Nomad.
@@ -64,39 +88,12 @@ func (n *nomadServer) complete(x *node) {
 	n.changed()
 }
 
-// mayMigrate reports whether enough of a job's allocations are healthy for one more to be stopped.
-func (n *nomadServer) mayMigrate(j *job) bool {
-	healthy := 0
-	for _, a := range n.allocs {
-		if a.job == j && a.healthy && !a.stopping {
-			healthy++
-		}
-	}
-	return healthy > j.count-j.parallel
-}
-
-// drainsOn has the drainer check the nodes that it drains, since something of a job has changed.
-func (n *nomadServer) drainsOn(d time.Duration) {
-	for _, nodeID := range n.order {
-		if x := n.nodes[nodeID]; x.drain != nil {
-			n.when(d, func() { n.poll(x) })
-		}
-	}
-}
-
-// lastEnded decides if the drainer notices that the last allocation that it waited for has ended. It never does for
-// those of sysbatch jobs, and with several nodes draining it misses others.
-func (n *nomadServer) lastEnded(x *node, a *alloc) {
-	if x.drain == nil {
+// endSeen has the drainer learn that an allocation has ended, unless it misses that.
+func (n *nomadServer) endSeen(a *alloc) {
+	if a.node.drain != nil && a.job.kind != system && n.chance("drainer").once(n.w.Faults.Stalls) {
+		n.note(a.node.name, "the drainer misses that %s has ended", a.name())
 		return
 	}
-	for _, o := range n.live(x.id) {
-		if o.job.kind != system {
-			return
-		}
-	}
-	if a.job.kind == sysbatch || a.job.kind != system && n.chance("drainer").once(n.w.Faults.Stalls) {
-		n.note(x.name, "the drainer misses that the last allocation has ended")
-		x.missed = true
-	}
+	n.drainer.Ended(a.seen(), n.w.now)
+	n.drainSoon()
 }

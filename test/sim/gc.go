@@ -26,11 +26,11 @@ func (p *process) collectGarbage(s *gc.Collector) {
 }
 
 // removeByForce takes the finalizer off a NomadNode and deletes it, whatever there is of the member. One that its pool
-// has not counted yet would have its name used again.
+// has not counted yet would have its name used again, and so would one of which a second leader doesn't know yet.
 func removeByForce(w *Environment, s *stream) {
 	n := w.anyMember(s)
 	p := w.pool()
-	if n == nil ||
+	if n == nil || w.now.Sub(n.CreationTimestamp.Time) < mostLag ||
 		p != nil &&
 			pool.NextOrdinal(p.Name, string(p.UID), p.Status.NextOrdinal,
 				func(name string) bool { return name == n.Name }) != p.Status.NextOrdinal {

@@ -39,7 +39,7 @@ func goldenTraces() []goldenTrace {
 		{
 			name:     "cancel-drain",
 			about:    "Capacity is asked for again while a member drains a batch job. Its drain is canceled; no VM is made.",
-			replicas: 2, jobs: []*job{{name: "report", kind: batch, left: 8, lasts: 20 * time.Minute}}, lasts: 4 * time.Minute,
+			replicas: 2, jobs: []*job{{name: "report", kind: batch, count: 8, lasts: 20 * time.Minute}}, lasts: 4 * time.Minute,
 			does: map[time.Duration]func(*Environment){2 * time.Minute: toReplicas(1),
 				2*time.Minute + 20*time.Second: toReplicas(2)},
 		},

@@ -22,6 +22,11 @@ func forceMutants() []Mutation {
 			longest := member.MaxGrace
 			o.Nomad.StopTime = &longest
 		}),
+		sees("leave a drain that runs on to a deadline that somebody has changed", func(o *nodestate.State) {
+			if in := o.Node.Drain; in != nil && o.Drain.Last.Before(in.DeadlineTime.Time) && !o.Now.Before(in.DeadlineTime.Time) {
+				o.Drain = o.Drain.At(in.DeadlineTime.Time) // as if Nomad had been asked then
+			}
+		}),
 		instead("never give up a forced drain", member.Wait, func(_ nodestate.State, d member.Decision) bool {
 			return d.Step == member.MarkDrained && d.Drained.Result == v1alpha1.DrainDeadlinePassed
 		}),

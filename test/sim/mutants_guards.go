@@ -55,10 +55,10 @@ var stopsBatch = Mutation{Name: "cancel drains that stop batch jobs", Pool: func
 func AskForAgain(late time.Duration) (product, mutant *Violation) {
 	const asked, deadline = 2 * time.Minute, 15 * time.Minute
 	s := goldenTrace{replicas: 2, lasts: asked + deadline + 3*time.Minute,
-		jobs: []*job{{name: "report", kind: batch, left: 8, lasts: time.Hour}},
+		jobs: []*job{{name: "report", kind: batch, count: 8, lasts: time.Hour}},
 		does: map[time.Duration]func(*Environment){asked: toReplicas(1), asked + deadline + late: toReplicas(2)}}
 	product = s.environment(Mutation{}).checks.violation
-	s.jobs = []*job{{name: "report", kind: batch, left: 8, lasts: time.Hour}}
+	s.jobs = []*job{{name: "report", kind: batch, count: 8, lasts: time.Hour}}
 	return product, s.environment(stopsBatch).checks.violation
 }
 

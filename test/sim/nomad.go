@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/drainer"
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
 // nomadServer is the truth of one Nomad's servers.
@@ -22,7 +24,8 @@ type nomadServer struct {
 	order  []string // node IDs, the oldest first
 	allocs []*alloc // that live
 	jobs   []*job
-	made   int
+	made   int    // how many IDs of allocations
+	placed uint64 // how many allocations
 	// away is until when the servers do nothing: no answers, no drainer, no scheduler.
 	away time.Time
 	// slow is until when requests take seconds.
@@ -40,6 +43,10 @@ type nomadServer struct {
 	hangs *stream
 	// restless servers report each drain as if it were sent, or had ended, just now.
 	restless bool
+	drainer  drainer.Drainer
+	drainsAt time.Time // when it looks next; zero: when something has changed
+	// schedulesAt is when the scheduler looks next; zero: when something has changed.
+	schedulesAt time.Time
 	// past are earlier states, for answers that go back.
 	past []snapshot
 }
@@ -69,8 +76,10 @@ type node struct {
 	cordonedAt  time.Time // when
 	touched     time.Time // when its drain or eligibility changed last
 	registered  time.Time // when it was there first
+	ignores     bool      // the drain that was set last leaves system jobs
+	undone      time.Time // when an operator canceled its drain, or made it eligible, last
 	downSince   time.Time // when it was called down last
-	missed      bool      // the drainer has missed the end of the last allocation
+	seenAs      *state.Node
 }
 
 // drain is a drain that runs.
@@ -78,7 +87,9 @@ type drain struct {
 	request      string
 	onTimeout    nomad.TimeoutAction // as the controllers note it
 	force        time.Time           // zero: never
+	late         time.Duration       // how much later than that the drainer acts
 	ignoreSystem bool
+	unmarked     bool // sent without Meta, as Nomad's UI does: a drain that it changes keeps whose it was said to be
 }
 
 func newNomadServer(w *Environment, n nomadServer) *nomadServer {
@@ -115,6 +126,26 @@ func (n *nomadServer) when(d time.Duration, what func()) {
 			return
 		}
 		n.when(n.away.Sub(n.w.now)+time.Second, what)
+	})
+}
+
+// soon has the servers do something after a while, unless they do it earlier anyway: at is when; zero: they don't.
+func (n *nomadServer) soon(at *time.Time, d time.Duration, do func()) {
+	due := n.w.now.Add(d)
+	if !at.IsZero() && !due.Before(*at) {
+		return
+	}
+	*at = due
+	n.w.after(d, func() {
+		if !at.Equal(due) {
+			return
+		}
+		*at = time.Time{}
+		if !n.answers() {
+			n.soon(at, time.Second, do)
+			return
+		}
+		do()
 	})
 }
 
@@ -217,7 +248,7 @@ func (n *nomadServer) lost(g *guest) {
 			n.ended(a, "lost")
 		}
 		n.changed()
-		n.poll(x)
+		n.drainSoon()
 	})
 }
 
@@ -254,7 +285,7 @@ func (n *nomadServer) disconnected(x *node) bool {
 				n.ended(a, "lost") // what had failed
 			}
 			n.changed()
-			n.poll(x)
+			n.drainSoon()
 		}
 	})
 	return true
@@ -297,24 +328,13 @@ func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error
 	if !eligible {
 		x.cordoned(by, n.w.now)
 	}
-	x.eligible, x.touched = eligible, n.w.now
-	if eligible {
-		n.runTwice(x)
+	if eligible && by == operator {
+		x.undone = n.w.now
 	}
+	x.eligible, x.touched = eligible, n.w.now
 	n.changed()
 	n.evaluate()
 	return nil
-}
-
-// runTwice is what servers before 2.0.4 do with batch work that is being stopped when its node becomes eligible
-// (hashicorp/nomad#28008).
-func (n *nomadServer) runTwice(x *node) {
-	for _, a := range n.on(x.id) {
-		if a.job.kind == batch && a.stopping {
-			n.note(x.name, "places %s a second time", a.name())
-			a.job.left++
-		}
-	}
 }
 
 // cordoned notes who made a node ineligible. An operator who drains one that is ineligible already means it, too.
@@ -333,6 +353,9 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 	if d == nil {
 		if x.drain != nil {
 			x.drain = nil
+			if by == operator {
+				x.undone = n.w.now
+			}
 			x.last.Status, x.last.UpdatedAt, x.touched = nomad.DrainCanceled, n.w.now.Truncate(time.Second), n.w.now
 			n.changed()
 		}
@@ -341,13 +364,19 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 	if x.drain == nil {
 		x.last = &nomad.Drain{StartedAt: n.w.now.Truncate(time.Second)}
 	}
-	x.last.Status, x.last.DrainID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.request, by, d.onTimeout
-	x.last.IgnoreSystemJobs = d.ignoreSystem
-	x.last.UpdatedAt = n.w.now.Truncate(time.Second)
-	x.cordoned(by, n.w.now)
-	x.drain, x.eligible, x.missed, x.touched = d, false, false, n.w.now
+	x.last.Status, x.last.AccessorID, x.last.UpdatedAt = nomad.DrainDraining, by, n.w.now.Truncate(time.Second)
+	if x.drain != nil && d.unmarked {
+		d.request, d.onTimeout = x.drain.request, x.drain.onTimeout
+	} else {
+		x.last.DrainID, x.last.OnTimeout, x.last.IgnoreSystemJobs = d.request, d.onTimeout, d.ignoreSystem
+		x.cordoned(by, n.w.now)
+	}
+	// Deadlines are late: by a second, or by five when several are bundled.
+	d.late = n.chance("drainer").between(0, 4*time.Second)
+	x.drain, x.ignores, x.eligible, x.touched = d, d.ignoreSystem, false, n.w.now
 	n.changed()
-	n.watchDrain(x, d)
+	n.drainer.Requested(x.id, n.w.now)
+	n.drainSoon()
 	return nil
 }
 

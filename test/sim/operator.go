@@ -326,8 +326,11 @@ func restartGuest(w *Environment, s *stream) {
 
 func (n *nomadServer) dispatch(s *stream) {
 	for _, j := range n.jobs {
-		if j.kind == batch || j.kind == sysbatch {
-			j.left += 1 + s.IntN(3)
+		switch more := 1 + s.IntN(3); j.kind {
+		case batch:
+			j.count += more
+		case sysbatch:
+			j.count, j.run = 1, j.run+1
 		}
 	}
 	n.evaluate()

@@ -27,6 +27,20 @@ func (n *nomadServer) any(s *stream) *node {
 	return owned[s.IntN(len(owned))]
 }
 
+// anyDraining is one of the nodes that drain; nil: none does.
+func (n *nomadServer) anyDraining(s *stream) *node {
+	var draining []*node
+	for _, nodeID := range n.order {
+		if x := n.nodes[nodeID]; x.owned && x.drain != nil {
+			draining = append(draining, x)
+		}
+	}
+	if len(draining) == 0 || !n.answers() {
+		return nil
+	}
+	return pick(s, draining...)
+}
+
 func (n *nomadServer) cordonNode(s *stream) {
 	w := n.w
 	x := n.any(s)
@@ -86,9 +100,13 @@ func (w *Environment) wanted(nodeID string) bool {
 
 func (n *nomadServer) drainNode(s *stream) {
 	w := n.w
-	if x := n.any(s); x != nil {
+	x := n.any(s)
+	if d := n.anyDraining(s); d != nil && s.once(2) {
+		x = d // whose drain is changed
+	}
+	if x != nil {
 		w.note("operator", x.name, "drains the node in Nomad")
-		d := &drain{ignoreSystem: s.once(2)}
+		d := &drain{ignoreSystem: s.once(2), unmarked: s.once(2)}
 		if s.once(2) {
 			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
 		}
@@ -148,6 +166,7 @@ func (n *nomadServer) changeLeader(s *stream) {
 	if n.answers() {
 		n.away = w.now.Add(s.between(100*time.Millisecond, 8*time.Second))
 	}
+	n.newDrainer()
 }
 
 // takeReadJob has our token see no allocations for a while, which no answer shows.

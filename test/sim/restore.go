@@ -81,11 +81,9 @@ func (n *nomadServer) bringBack(taken map[string]saved) {
 				m.marked == "" {
 				x.cordonedBy = operator // nobody can tell it from an operator's doing
 			}
-			if x.drain != nil {
-				n.watchDrain(x, x.drain)
-			}
 		}
 	}
+	n.newDrainer()
 	n.changed()
 	n.evaluate()
 }

@@ -129,8 +129,8 @@ func (n *nomadServer) employ() {
 		{name: "web", kind: service, count: s.IntN(5), parallel: 1},
 		{name: "api", kind: service, count: s.IntN(3), parallel: 1 + s.IntN(2)},
 		{name: "logs", kind: system, count: 1},
-		{name: "report", kind: batch, left: s.IntN(4), lasts: s.between(10*time.Second, 6*time.Minute)},
-		{name: "scan", kind: sysbatch, left: s.IntN(3), lasts: s.between(5*time.Second, time.Minute)},
+		{name: "report", kind: batch, count: s.IntN(4), lasts: s.between(10*time.Second, 6*time.Minute)},
+		{name: "scan", kind: sysbatch, count: min(s.IntN(3), 1), lasts: s.between(5*time.Second, time.Minute)},
 	}
 	for _, j := range jobs {
 		if j.kind == service && s.once(3) {

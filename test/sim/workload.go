@@ -1,11 +1,10 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/hashicorp/nomad/api"
 )
 
 // The types of jobs.
@@ -16,15 +15,15 @@ const (
 	sysbatch = "sysbatch"
 )
 
-// perNode is how many allocations of services fit on a node.
-const perNode = 4
-
 type job struct {
 	name, kind      string
 	count, parallel int
 	lasts           time.Duration // of batch and sysbatch
 	disconnect      time.Duration // for how long its allocations may be out of touch; 0: not at all
-	left            int           // batch: how many are still to be run
+
+	run  uint64            // counts how often it was registered
+	over []*api.Allocation // batch and sysbatch: those that have ended
+	api  *api.Job
 }
 
 // alloc is one allocation that lives. Those that have ended are forgotten.
@@ -33,10 +32,12 @@ type alloc struct {
 	job      *job
 	node     *node
 	status   string // pending or running; unknown while its node is disconnected; failed while its poststop task runs
+	moves    bool   // the drainer wants it moved
 	stopping bool
 	stopped  time.Time // since when it is being stopped
 	healthy  bool
 	placed   time.Time
+	api      *api.Allocation
 }
 
 func (a *alloc) name() string { return a.job.name + "." + a.id[:4] }
@@ -57,79 +58,12 @@ func (n *nomadServer) on(nodeID string) []*alloc {
 	return out
 }
 
-// evaluate has the scheduler consider all jobs soon.
-func (n *nomadServer) evaluate() {
-	n.when(n.chance("scheduler").between(50*time.Millisecond, 500*time.Millisecond), func() {
-		for _, j := range n.jobs {
-			n.schedule(j)
-		}
-	})
-}
-
-func (n *nomadServer) schedule(j *job) {
-	switch j.kind {
-	case system, sysbatch:
-		for _, nodeID := range n.order {
-			x := n.nodes[nodeID]
-			if x.owned && x.takes() && !n.has(x, j) && (j.kind == system || j.left > 0) {
-				j.left--
-				n.place(j, x)
-			}
-		}
-	default:
-		for n.missing(j) > 0 {
-			x := n.roomiest()
-			if x == nil {
-				return
-			}
-			j.left--
-			n.place(j, x)
-		}
-	}
-}
-
-func (n *nomadServer) missing(j *job) int {
-	if j.kind == batch {
-		return j.left
-	}
-	missing := j.count
-	for _, a := range n.allocs {
-		if a.job == j && !a.stopping {
-			missing--
-		}
-	}
-	return missing
-}
-
-func (n *nomadServer) has(x *node, j *job) bool {
-	return slices.ContainsFunc(n.allocs, func(a *alloc) bool { return a.node == x && a.job == j })
-}
-
-func (x *node) takes() bool { return x.status == nomad.NodeReady && x.eligible && x.drain == nil }
-
-func (n *nomadServer) roomiest() *node {
-	var best *node
-	least := perNode
-	for _, nodeID := range n.order {
-		x := n.nodes[nodeID]
-		used := 0
-		for _, a := range n.on(nodeID) {
-			if a.job.kind != system && a.job.kind != sysbatch {
-				used++
-			}
-		}
-		if x.takes() && x.owned && used < least {
-			best, least = x, used
-		}
-	}
-	return best
-}
-
-func (n *nomadServer) place(j *job, x *node) {
-	n.made++
-	a := &alloc{id: fmt.Sprintf("%04x-alloc", n.made), job: j, node: x, status: "pending", placed: n.w.now}
+func (n *nomadServer) place(j *job, made *api.Allocation) {
+	a := &alloc{id: made.ID, job: j, node: n.nodes[made.NodeID], status: "pending", placed: n.w.now, api: made}
+	n.placed++
+	made.CreateIndex, made.DeploymentStatus = n.placed, &api.AllocDeploymentStatus{}
 	n.allocs = append(n.allocs, a)
-	n.note(x.name, "places %s", a.name())
+	n.note(a.node.name, "places %s", a.name())
 	s := n.chance("scheduler")
 	n.when(s.between(300*time.Millisecond, 3*time.Second), func() {
 		if n.lives(a) && !a.stopping {
@@ -139,7 +73,7 @@ func (n *nomadServer) place(j *job, x *node) {
 	n.when(s.between(3*time.Second, 12*time.Second), func() {
 		if n.lives(a) && !a.stopping {
 			a.healthy = true
-			n.drainsOn(s.between(100*time.Millisecond, time.Second))
+			n.drainSoon()
 		}
 	})
 	if j.lasts > 0 {
@@ -165,6 +99,15 @@ func (n *nomadServer) fails(a *alloc) {
 	n.overFor(a)
 }
 
+func (n *nomadServer) allocOf(id string) *alloc {
+	for _, a := range n.allocs {
+		if a.id == id {
+			return a
+		}
+	}
+	return nil
+}
+
 func (n *nomadServer) lives(a *alloc) bool { return slices.Contains(n.allocs, a) }
 
 // stopAlloc has a client stop an allocation, for which its tasks get some time.
@@ -178,14 +121,17 @@ func (n *nomadServer) stopAlloc(a *alloc) {
 	n.evaluate()
 }
 
-// ended is the end of an allocation. A lost one is run anew.
+// ended is the end of an allocation: how is its last status, unless it has failed before.
 func (n *nomadServer) ended(a *alloc, how string) {
 	if !n.lives(a) {
 		return
 	}
 	n.allocs = slices.DeleteFunc(n.allocs, func(o *alloc) bool { return o == a })
-	if a.job.kind == batch && how == "lost" && a.status != failed {
-		a.job.left++
+	if a.status != failed {
+		a.status = how
+	}
+	if a.job.kind == batch || a.job.kind == sysbatch {
+		a.job.over = append(a.job.over, a.seen())
 	}
 	n.note(a.node.name, "%s is %s", a.name(), how)
 	n.overFor(a)
@@ -193,7 +139,6 @@ func (n *nomadServer) ended(a *alloc, how string) {
 
 // overFor has drainer and scheduler learn that an allocation is over.
 func (n *nomadServer) overFor(a *alloc) {
-	n.lastEnded(a.node, a)
-	n.drainsOn(n.chance("drainer").between(150*time.Millisecond, 1200*time.Millisecond))
+	n.endSeen(a)
 	n.evaluate()
 }

@@ -92,6 +92,7 @@ func (d *Drainer) observe(nodeID string, at time.Time) {
 func (d *Drainer) Decide(v View, now time.Time) Actions {
 	var a Actions
 	draining := v.Draining()
+	d.forget(draining)
 	for _, n := range draining {
 		d.node(v, n, now, &a)
 	}
@@ -110,6 +111,13 @@ func (d *Drainer) Decide(v View, now time.Time) Actions {
 	slices.Sort(a.Migrate)
 	a.Migrate = slices.Compact(a.Migrate)
 	return a
+}
+
+// forget drops what there was to be looked at of nodes that don't drain any more.
+func (d *Drainer) forget(draining []*state.Node) {
+	maps.DeleteFunc(d.due, func(id string, _ time.Time) bool {
+		return !slices.ContainsFunc(draining, func(n *state.Node) bool { return n.ID == id })
+	})
 }
 
 func (a *Actions) wakeAt(at time.Time) {

@@ -187,3 +187,14 @@ func TestNodeThatIsDownIsDone(t *testing.T) {
 	_, done := step(d, w, 0)
 	equal(t, "done", done, []string{"n"})
 }
+
+// Nobody waits for a drain that was canceled, or whose node is gone.
+func TestWhatDrainsNoMoreIsForgotten(t *testing.T) {
+	w, d := &cluster{}, &Drainer{}
+	w.drain("n", time.Hour, false)
+	d.Requested("n", start)
+	w.nodes = nil
+	if a := d.Decide(w, start.Add(time.Second)); !a.Wake.IsZero() {
+		t.Errorf("looks again at %s", a.Wake)
+	}
+}
