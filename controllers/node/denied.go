@@ -14,8 +14,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Admission is asked for one VM each deniedInterval at most, since each of its events wakes the member, and the longer the
-// VM stays the less often: where hundreds go at once, the questions would take as much of the API server as all else.
+// Admission is asked for one VM each deniedInterval at most, since each of its events wakes the member, and the longer
+// the VM stays the less often: where hundreds go at once, the questions would take as much of the API server as all
+// else.
 const (
 	deniedInterval     = 15 * time.Second
 	mostDeniedInterval = 2 * time.Minute

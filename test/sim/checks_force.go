@@ -75,19 +75,25 @@ func (c *checks) endsInTime(m *memberTruth, late time.Duration) {
 // was promised: that Nomad knew of the deadline. Whoever undoes its drain takes that time away.
 func (c *checks) askedToStop(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	x := c.nodeOf(m)
-	switch asked := t.p.clusterOf(t); {
-	case x == nil || x.status != nomad.NodeReady || !x.in.answers() || asked == nil || asked.nomad != x.in || !t.asks.known:
-		return // there is nobody to ask
-	case c.w.faulty && c.w.now.Sub(c.disturbed()) < lateWithFaults, c.w.ledAfter(t.began.Add(-lateForce)):
-		return // nor was there
-	case n.Spec.Drain != nil && x.undone.After(n.Spec.Drain.RequestTime.Time):
+	if x == nil || !c.couldAsk(t, x) || n.Spec.Drain != nil && x.undone.After(n.Spec.Drain.RequestTime.Time) {
 		return
 	}
 	for _, a := range c.atStake(m, n) {
-		if !a.stopping && !a.moves && a.status != failed && a.node == x && (a.job.kind != system || !x.ignores) {
+		left := a.job.kind == system && x.ignores
+		if a.node == x && !a.stopping && !a.moves && a.status != failed && !left {
 			c.w.violate("I1", m.name, "%s was cut off, and had never been asked to stop", a.name())
 		}
 	}
+}
+
+// couldAsk reports whether a node's Nomad could be asked to stop something there, and for long enough.
+func (c *checks) couldAsk(t *task, x *node) bool {
+	asked := t.p.clusterOf(t)
+	if x.status != nomad.NodeReady || !x.in.answers() || asked == nil || asked.nomad != x.in || !t.asks.known {
+		return false
+	}
+	disturbed := c.w.faulty && c.w.now.Sub(c.disturbed()) < lateWithFaults
+	return !disturbed && !c.w.ledAfter(t.began.Add(-lateForce))
 }
 
 // sentLate notes the first drain for a request that is sent after its deadline.

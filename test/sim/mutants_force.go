@@ -23,7 +23,7 @@ func forceMutants() []Mutation {
 			o.Nomad.StopTime = &longest
 		}),
 		sees("leave a drain that runs on to a deadline that somebody has changed", func(o *nodestate.State) {
-			if in := o.Node.Drain; in != nil && o.Drain.Last.Before(in.DeadlineTime.Time) && !o.Now.Before(in.DeadlineTime.Time) {
+			if in := o.Node.Drain; in != nil && !o.Now.Before(in.DeadlineTime.Time) {
 				o.Drain = o.Drain.At(in.DeadlineTime.Time) // as if Nomad had been asked then
 			}
 		}),

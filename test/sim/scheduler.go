@@ -78,7 +78,8 @@ func (n *nomadServer) seen(of func(*alloc) bool) []*api.Allocation {
 func (x *node) api() *state.Node {
 	if x.seenAs == nil {
 		x.seenAs = &state.Node{Node: api.Node{
-			ID: x.id, NodePool: api.NodePoolDefault, Drivers: map[string]*api.DriverInfo{driver: {Detected: true, Healthy: true}},
+			ID: x.id, NodePool: api.NodePoolDefault,
+			Drivers: map[string]*api.DriverInfo{driver: {Detected: true, Healthy: true}},
 			NodeResources: &api.NodeResources{Cpu: api.NodeCpuResources{CpuShares: nodeMHz},
 				Memory: api.NodeMemoryResources{MemoryMB: nodeMB}},
 		}}
