@@ -32,6 +32,8 @@ type Config struct {
 	Metrics MetricsConfig
 	// ProbeAddress is where to serve the probes; "0": not at all.
 	ProbeAddress string
+	// PprofAddress is where to serve Go's profiles, an address of this host alone; empty: not at all.
+	PprofAddress string
 	// Namespaces are those whose pools are the controller's; empty: all.
 	Namespaces []string
 	// LeaderElect keeps all but one replica waiting.
@@ -67,6 +69,7 @@ func ParseFlags(args []string) (Config, error) {
 	c.Metrics.bindFlags(fs)
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081",
 		"address to serve /healthz and /readyz on; 0: none")
+	bindPprofAddress(fs, &c.PprofAddress)
 	fs.Func("namespaces",
 		"namespaces whose pools and members are looked after, separated by commas; unset: all. The controller needs the rights of the ClusterRole nomad-harvester-controller-namespaces in these alone, and no other controller may look after them",
 		func(text string) (err error) { c.Namespaces, err = kube.ParseNamespaces(text); return err })
@@ -135,6 +138,7 @@ func Run(ctx context.Context, c Config) error {
 		Cache:                         CacheOptions(c.Namespaces),
 		Metrics:                       c.Metrics.options(),
 		HealthProbeBindAddress:        c.ProbeAddress,
+		PprofBindAddress:              c.PprofAddress,
 		LeaderElection:                c.LeaderElect,
 		LeaderElectionID:              "nomad-harvester.harvesterhci.io",
 		LeaderElectionNamespace:       c.LeaderElectionNamespace,

@@ -29,7 +29,9 @@ type bench struct {
 	// asController makes NomadNodes, which nobody else may.
 	asController client.Client
 	controller   *testenv.Controller
-	report       report
+	// pprof is where the controller serves its profiles.
+	pprof  string
+	report report
 }
 
 func (b *bench) start(ctx context.Context) error {
@@ -44,8 +46,7 @@ func (b *bench) start(ctx context.Context) error {
 	if b.asController, err = client.New(controller, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	b.controller, err = b.env.StartController(ctx, testenv.ControllerOptions{Args: []string{"--leader-elect=false"}})
-	return err
+	return b.startController(ctx, testenv.ControllerOptions{})
 }
 
 // log tells what is being measured; the table on stdout comes in the end.

@@ -136,6 +136,7 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 	}
 	defer vms.cancel()
 	defer instances.cancel()
+	profiled := b.profileCPU(ctx, fmt.Sprintf("grow-%d", n))
 	before, start := len(b.env.APIFaults.Writes()), time.Now()
 	if err := b.scale(ctx, pool, n); err != nil {
 		return l, copied{}, err
@@ -147,11 +148,15 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 		return l, copied{}, err
 	}
 	l.readyAfter = time.Since(start).Seconds()
+	if err := profiled(); err != nil {
+		return l, copied{}, err
+	}
 	l.writesMade, l.byKind = b.writes(before, n)
 	made, err := b.copyOne(ctx, name)
 	if err != nil {
 		return l, copied{}, err
 	}
+	profiled = b.profileCPU(ctx, fmt.Sprintf("shrink-%d", n))
 	before, start = len(b.env.APIFaults.Writes()), time.Now()
 	if err := b.scale(ctx, pool, 0); err != nil {
 		return l, copied{}, err
@@ -164,6 +169,9 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 	}
 	l.goneAfter = time.Since(start).Seconds()
 	l.writesGone, l.byKindGone = b.writes(before, n)
+	if err := profiled(); err != nil {
+		return l, made, err
+	}
 	return l, made, b.removePool(ctx, pool)
 }
 

@@ -99,10 +99,8 @@ func (l *large) start(ctx context.Context) error {
 	}
 	l.stops = append(l.stops, l.nomad.close)
 	l.pattern.movedTo = l.nomad.url()
-	l.controller, err = l.env.StartController(ctx, testenv.ControllerOptions{
-		Args: []string{"--leader-elect=false"}, Env: []string{"NOMAD_ADDR=" + l.nomad.url(), memoryLimit},
-		PlainMetrics: true})
-	if err != nil {
+	if err := l.startController(ctx, testenv.ControllerOptions{
+		Env: []string{"NOMAD_ADDR=" + l.nomad.url(), memoryLimit}, PlainMetrics: true}); err != nil {
 		return err
 	}
 	return l.controller.Stop()

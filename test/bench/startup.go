@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -11,9 +12,14 @@ func (l *large) measureStart(ctx context.Context, costs *sizeCosts) error {
 	if err := l.controller.Stop(); err != nil {
 		return err
 	}
+	name := fmt.Sprintf("start-%d", l.members)
+	profiled := l.profileCPU(ctx, name)
 	before := len(l.env.APIFaults.Writes())
 	r, took, err := l.restart(ctx)
 	if err != nil {
+		return err
+	}
+	if err := errors.Join(profiled(), l.profileHeap(ctx, name)); err != nil {
 		return err
 	}
 	writes, kinds := l.writes(before, 1)

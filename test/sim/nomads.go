@@ -117,8 +117,8 @@ func (c *checks) askedWhereItJoins(n *v1alpha1.NomadNode) {
 // unseen reports whether the controllers can't know of a member's node: it was never seen, and its NomadNode names, or
 // named a moment ago, nothing but Nomads that its guest doesn't join.
 func (c *checks) unseen(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
-	own := n.Spec.Nomad.Address == "" || n.Spec.FormerNomad != nil && n.Spec.FormerNomad.Address == ""
-	led := own && (c.w.home != m.nomad || c.w.ledAfter(t.readAt()))
+	byDefault := n.Spec.Nomad.Address == "" || n.Spec.FormerNomad != nil && n.Spec.FormerNomad.Address == ""
+	led := byDefault && (c.w.home != m.nomad || c.w.ledAfter(t.readAt()))
 	return n.Status.Nomad.Cluster == "" && (led || m.misled.After(t.readAt()))
 }
 
