@@ -9,25 +9,27 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// accepted is what Nomad has accepted for a member's drain request. Another process sends it again, and counts from
-// then.
+// accepted is what Nomad has been asked and has accepted for a member's drain request. Another process sends it again,
+// and counts from then.
 type accepted struct {
 	request       drainKey
 	cordon, drain nodestate.Accepted
+	stop          nodestate.Stop
 	extended      bool // it was given more time since
 }
 
-// drainKey is a drain request, and what the drain does at its deadline.
+// drainKey is a drain request, and what of its policy is sent to Nomad.
 type drainKey struct {
-	id        string
-	onTimeout v1alpha1.DrainTimeoutAction
+	id               string
+	onTimeout        v1alpha1.DrainTimeoutAction
+	ignoreSystemJobs bool
 }
 
 func keyOf(n nodestate.Node) drainKey {
 	if n.Drain == nil {
 		return drainKey{}
 	}
-	return drainKey{n.Drain.ID, n.DrainOnTimeout()}
+	return drainKey{n.Drain.ID, n.DrainOnTimeout(), n.Policy.IgnoreSystemJobs}
 }
 
 // acceptedFor returns what Nomad has accepted for the member's present drain request.

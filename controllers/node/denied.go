@@ -14,9 +14,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Admission is asked for one VM each deniedInterval at most, since each of its events wakes the member, and the longer
-// the VM stays the less often: where hundreds go at once, the questions would take as much of the API server as all
-// else.
+// Each event of a VM wakes its member, so admission is asked for it each deniedInterval at most. The longer the VM stays
+// the less often it is asked: where hundreds go at once, the questions would take as much of the API server as all else.
 const (
 	deniedInterval     = 15 * time.Second
 	mostDeniedInterval = 2 * time.Minute
@@ -46,11 +45,14 @@ func (r *Reconciler) observeDenied(ctx context.Context, s *scope) {
 		return
 	}
 	err := r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)
-	s.observed.VM.Denied = kube.Refusal(err)
-	r.denials.Put(name, denial{s.observed.VM.Denied, s.observed.Now})
-	if err != nil && s.observed.VM.Denied == nil {
+	denied := kube.Refusal(err)
+	if err != nil && denied == nil { // no answer says nothing new
+		last, _ := r.denials.Get(name)
+		denied = last.denied
 		log.FromContext(ctx).V(1).Info("can't tell why the deleted VM stays", "cause", err.Error())
 	}
+	s.observed.VM.Denied = denied
+	r.denials.Put(name, denial{denied, s.observed.Now})
 }
 
 // haltVM halts a VM that is being deleted and whose guest is gone.

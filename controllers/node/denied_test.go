@@ -131,3 +131,28 @@ func TestAdmissionIsAskedOnceInAWhile(t *testing.T) {
 		t.Errorf("asked %d times, and it is stuck", asked)
 	}
 }
+
+// A question that has no answer takes nothing back.
+func TestDenialOutlastsAQuestionWithoutAnAnswer(t *testing.T) {
+	answer := denied("no such network")
+	s := deletedVM(t, func(string) error { return answer })
+	denial := func(after time.Duration) bool {
+		s.clock.SetTime(now.Add(after))
+		s.nomad.view.Taken = s.clock.Now()
+		s.reconcile(t)
+		return strings.Contains(nodestate.Condition(s.node(t), v1alpha1.NodeVMReady).Message, "no such network")
+	}
+	if !denial(0) {
+		t.Fatal("the denial isn't said")
+	}
+	answer = errors.New("timeout")
+	for d := time.Minute; d < 10*time.Minute; d += 15 * time.Second {
+		if !denial(d) {
+			t.Fatalf("%s later it isn't said any more", d)
+		}
+	}
+	answer = nil
+	if denial(15 * time.Minute) {
+		t.Error("it is still said once admission allows changes")
+	}
+}

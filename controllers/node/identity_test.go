@@ -33,6 +33,7 @@ func asIs(*v1alpha1.NomadNode) {}
 // deadline.
 func TestUnlistedNodeIsDrained(t *testing.T) {
 	sent := &nomad.Drain{Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce}
+	ended := &nomad.Drain{Status: nomad.DrainComplete, DrainID: "request-1", OnTimeout: nomad.TimeoutForce}
 	for name, c := range map[string]struct {
 		node    nomad.Node
 		after   time.Duration
@@ -43,7 +44,9 @@ func TestUnlistedNodeIsDrained(t *testing.T) {
 		"ineligible": {nomad.Node{Status: nomad.NodeReady}, 0, "inspect inspect drain", ""},
 		"draining":   {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 0, "inspect", ""},
 		"draining too long": {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 16 * time.Minute,
-			"inspect", v1alpha1.ReasonDeadline},
+			"inspect inspect drain", ""},
+		"drained by Nomad": {nomad.Node{Status: nomad.NodeReady, LastDrain: ended}, 16 * time.Minute, "inspect",
+			v1alpha1.ReasonDeadline},
 		"with meta of another": {nomad.Node{Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "y"}, 0,
 			"inspect cordon", ""},
 		"called otherwise": {nomad.Node{Name: "renamed", Status: nomad.NodeReady, Eligible: true, PoolUID: "u",

@@ -90,12 +90,22 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if goOn, err := r.othersDrain(ctx, s, out); err != nil || !goOn {
 		return err
 	}
-	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
-	if err == nil && (sent || nodestate.Of(s.node).Cordoned()) { // else Nomad has it, though its list may not show it yet
-		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.drain = a.drain.At(now) })
+	ask, overruns := drainRequest(s), member.Overruns(s.observed)
+	stops := ask.Deadline() < 0
+	if stops && s.observed.Stop.Asked.Before(s.node.Spec.Drain.DeadlineTime.Time) {
+		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.stop.Asked = now })
 	}
-	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining || // because Nomad doesn't show it
-		member.Overruns(s.observed)
+	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, ask)
+	// If nothing was sent, Nomad has it, though its list may not show it yet; or the node is eligible.
+	if err == nil && (sent || overruns || nodestate.Of(s.node).Cordoned()) {
+		r.noteAccepted(s.node, func(a *accepted, now time.Time) {
+			a.drain = a.drain.At(now)
+			if stops {
+				a.stop.Accepted = now
+			}
+		})
+	}
+	again := overruns || !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
 	o := s.observed.Nomad
 	if sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
 		r.Events.drainStarted(s.node)

@@ -46,6 +46,7 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 		HasIntroductionToken: n.Status.HasIntroductionToken}
 	known := r.acceptedFor(n)
 	s.observed.Cordon, s.observed.Drain, s.observed.DrainExtended = known.cordon, known.drain, known.extended
+	s.observed.Stop = known.stop
 	link, err := r.Connections.Link(ctx, n, n.Spec.Nomad)
 	if err != nil {
 		return nil, err

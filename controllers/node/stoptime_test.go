@@ -32,6 +32,13 @@ func (s *fixture) at(d time.Duration) {
 	s.nomad.view.Taken, s.nomad.allocs.Started = s.clock.Now(), s.clock.Now()
 }
 
+// drainEnds has Nomad say that the drain is complete, as it does at its deadline whatever runs.
+func (s *fixture) drainEnds() {
+	ended := s.nomad.view.Nodes[testNodeID]
+	ended.Draining, ended.LastDrain.Status = false, nomad.DrainComplete
+	s.nomad.view.Nodes[testNodeID] = ended
+}
+
 // The time that tasks were promised is recorded while Nomad reports it, and only grows. It stays when Nomad doesn't
 // report it any more.
 func TestPromisedTimeToStopIsRecorded(t *testing.T) {
@@ -54,6 +61,7 @@ func TestPromisedTimeToStopIsRecorded(t *testing.T) {
 	}
 	s.nomad.stops = time.Minute
 	s.at(14 * time.Minute)
+	s.drainEnds()
 	s.reconcile(t)
 	if got := written(); got != 10*time.Minute {
 		t.Errorf("%s is written, once less is left", got)
@@ -98,9 +106,7 @@ func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 	if got := s.node(t).Status.Nomad.ForcedTime; got != nil {
 		t.Errorf("%s is written before the deadline", got)
 	}
-	ended := s.nomad.view.Nodes[testNodeID]
-	ended.Draining, ended.LastDrain.Status = false, nomad.DrainComplete
-	s.nomad.view.Nodes[testNodeID] = ended
+	s.drainEnds()
 	for _, after := range []time.Duration{3 * time.Second, 20 * time.Second, 42 * time.Second} {
 		reports(after)
 		st := s.node(t).Status

@@ -22,8 +22,17 @@ const (
 
 func pastDeadline(o nodestate.State) bool { return !o.Now.Before(o.Node.Drain.DeadlineTime.Time) }
 
-// forceEnd is when a forced drain is over.
+// forceEnd is when a forced drain is over, by what is known now.
 func forceEnd(o nodestate.State) time.Time { return stopsSince(o).Add(stopGrace(o, MaxGrace)) }
+
+// latestForceEnd is when it is over if it runs on until Nomad is asked to stop what is left.
+func latestForceEnd(o nodestate.State) time.Time {
+	end := forceEnd(o)
+	if untilOverrun(o) > 0 {
+		return end.Add(overrunAfter)
+	}
+	return end
+}
 
 // stopsSince is since when what is left after the deadline has its time to stop: since the deadline, or later if the
 // drain was sent or ended later, because a controller that was away, or a late change to Force, must not shorten it.
@@ -34,7 +43,7 @@ func stopsSince(o nodestate.State) time.Time {
 	if first := o.Node.ForcedTime; !first.Before(end) {
 		return first
 	}
-	for _, sent := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated, o.Drain.Last} {
+	for _, sent := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated, o.Stop.Accepted} {
 		if sent.After(end) && sent.Before(o.Now.Add(mostSkew)) {
 			end = sent
 		}
@@ -48,7 +57,7 @@ func forcedTime(o nodestate.State) time.Time {
 	switch {
 	case !o.DrainRequested(), o.Node.DrainOnTimeout() == v1alpha1.DrainRetain, !pastDeadline(o):
 		return time.Time{}
-	case !o.Nomad.Known, !o.Nomad.Registered, !drainSent(o), mustForce(o), policyChanged(o), runsOn(o):
+	case !o.Nomad.Known, !o.Nomad.Registered, !drainSent(o), mustChange(o), runsOn(o):
 		return o.Node.ForcedTime
 	}
 	since := stopsSince(o)
@@ -56,27 +65,6 @@ func forcedTime(o nodestate.State) time.Time {
 		return second.Add(time.Second)
 	}
 	return since
-}
-
-// overrunAfter is how long after the deadline of a drain Nomad may show that it still runs: it acts up to 5 s late.
-const overrunAfter = 10 * time.Second
-
-// Overruns is true for a drain that runs on after its deadline. Somebody may have changed it in Nomad's UI, which sets
-// another deadline and leaves it marked as ours, or Nomad was away when the deadline came. Nomad is asked once, and
-// stops then what is left; that has the time to stop from then on. If Nomad refuses, the member goes nevertheless.
-func Overruns(o nodestate.State) bool {
-	since := o.Node.Drain.DeadlineTime.Time
-	if o.NomadRecovered.After(since) {
-		since = o.NomadRecovered
-	}
-	return runsOn(o) && o.Nomad.Status != "down" && !o.Now.Before(o.Node.Drain.DeadlineTime.Add(overrunAfter)) &&
-		o.Now.Before(since.Add(overrunAfter+ForceGrace)) && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
-}
-
-// runsOn is true if Nomad still shows the forced drain as running, and has not been asked since the deadline.
-func runsOn(o nodestate.State) bool {
-	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && o.Nomad.Draining && o.Nomad.DrainID == o.Node.Drain.ID &&
-		!stopsAtOnce(o)
 }
 
 // untilGivenUp is how much longer a drain waits for a node that Nomad doesn't report, or not as the member's.

@@ -26,8 +26,8 @@ func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 			if d.Step == member.MarkDrained {
 				break
 			}
-			if d.Step == member.Drain && o.Drain.First.IsZero() { // Nomad still shows it
-				o.Drain = o.Drain.At(o.Now)
+			if d.Step == member.Drain && o.Stop.Asked.IsZero() { // Nomad still shows it
+				accepts(&o)
 				continue
 			}
 			if d.Step != member.Wait || d.Wake <= 0 || checks > 2000 {
@@ -44,37 +44,6 @@ func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 			t.Errorf("%s: it ended %s after its deadline", name, took)
 		}
 	}
-}
-
-// overrun is when Nomad is asked for a drain that runs on after its deadline.
-const overrun = 10 * time.Second
-
-// A drain that runs on after its deadline was changed in Nomad's UI, or Nomad was away. Nomad is asked, once, to stop
-// what is left, and from then on that has its time to stop.
-func TestDrainThatRunsOnIsAskedFor(t *testing.T) {
-	asked := func(o *nodestate.State) { o.Drain = nodestate.Accepted{First: now, Last: o.Now} }
-	recovered := func(o *nodestate.State) { o.NomadRecovered = o.Now }
-	long := overdue(time.Hour)
-	runSteps(t, []stepCase{
-		{name: "at the deadline: Nomad acts in a moment", o: draining(service("web"), overdue(0), sentBefore),
-			step: member.Wait, wake: overrun},
-		{name: "it doesn't", o: draining(service("web"), overdue(overrun), sentBefore), step: member.Drain},
-		{name: "nor could it be asked before", o: draining(service("web"), long, sentBefore, recovered), step: member.Drain},
-		{name: "asked", o: draining(service("web"), long, recovered, asked), step: member.Wait, wake: grace},
-		{name: "allocations unknown", o: draining(nil, allocationsUnknown("500"), overdue(overrun), sentBefore),
-			step: member.Drain},
-		{name: "empty", o: draining(nil, overdue(overrun), sentBefore), step: member.MarkDrained},
-		{name: "it has ended", o: draining(service("web"), complete, overdue(overrun), sentBefore), step: member.Wait,
-			wake: grace - overrun},
-		{name: "down", o: draining(service("web"), nodeDown, overdue(overrun), sentBefore), step: member.Wait,
-			wake: grace - overrun},
-		{name: "retained", o: draining(service("web"), retain, long, sentBefore), step: member.Wait},
-		{name: "refused again and again", o: draining(service("web"), overdue(overrun+grace), sentBefore),
-			step: member.MarkDrained},
-		{name: "refused since it can be asked",
-			o:    draining(service("web"), long, sentBefore, recovered, later(overrun+grace)),
-			step: member.MarkDrained},
-	})
 }
 
 func TestTimeOfForceIsWrittenOnce(t *testing.T) {

@@ -367,7 +367,7 @@ func atTheLatest(o nodestate.State) string {
 		return ""
 	}
 	return " The drain deadline has passed and onTimeout is Force: " +
-		"they have the time to stop that their jobs were promised, and the member goes at " + stamp(forceEnd(o)) +
+		"they have the time to stop that their jobs were promised, and the member goes at " + stamp(latestForceEnd(o)) +
 		" at the latest."
 }
 

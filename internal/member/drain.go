@@ -55,7 +55,9 @@ func drainIneligible(o nodestate.State) Decision {
 	switch {
 	case !drainSent(o):
 		return send(o)
-	case mustForce(o), policyChanged(o), Overruns(o):
+	case mustChange(o):
+		return sendChange(o)
+	case Overruns(o):
 		return sendFirst(o)
 	}
 	return await(o)
@@ -172,6 +174,18 @@ func mustForce(o nodestate.State) bool {
 		o.Nomad.DrainID != o.Node.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
+// mustChange is true for a drain that must be sent anew, as it is to be, until it has accepted that it stops what is left.
+func mustChange(o nodestate.State) bool { return !stopsAtOnce(o) && (mustForce(o) || policyChanged(o)) }
+
+// sendChange has that drain sent. If Nomad has accepted it and shows another one, it is sent again after longer and longer
+// pauses.
+func sendChange(o nodestate.State) Decision {
+	if wake := o.Drain.RepeatIn(o.Now); wake > 0 {
+		return Decision{Step: Wait, Wake: wake}
+	}
+	return sendFirst(o)
+}
+
 // policyChanged is true when the drain policy differs from what our drain told Nomad. Nomad must learn of it: a drain
 // without a deadline leaves its tasks to be killed with the VM, and a drain with one stops what Retain should keep. A
 // change to Retain is the only case that moves Nomad's deadline later, because a user asks for it. A complete drain
@@ -236,8 +250,8 @@ func untilNextCheck(o nodestate.State, left time.Duration) time.Duration {
 	switch {
 	case !pastDeadline(o):
 		return min(left, o.Node.Drain.DeadlineTime.Sub(o.Now))
-	case runsOn(o) && o.Now.Before(o.Node.Drain.DeadlineTime.Add(overrunAfter)):
-		return min(left, o.Node.Drain.DeadlineTime.Add(overrunAfter).Sub(o.Now))
+	case untilOverrun(o) > 0:
+		return min(left, untilOverrun(o))
 	case o.Nomad.StopTime == nil && o.Node.StopTime == nil:
 		return min(left, problemRetry)
 	default:

@@ -161,7 +161,7 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 		{name: "retain, as sent", o: draining(service("web"), sentRetain, retain), step: member.Wait, wake: 14 * time.Minute},
 		{name: "sent by an older version", o: draining(service("web")), step: member.Wait, wake: wait},
 		{name: "to force, before the deadline", o: draining(service("web"), sentRetain), step: member.Drain},
-		{name: "to force, after it", o: draining(service("web"), sentRetain, overdue(time.Hour)), step: member.Drain},
+		{name: "to force, after it", o: draining(service("web"), sentRetain, overdue(time.Hour), sentBefore), step: member.Drain},
 		{name: "to force, and sent so: tasks get time to stop",
 			o: draining(service("web"), sentForce, overdue(time.Hour), updated(time.Second)), step: member.Wait,
 			wake: grace - time.Second},

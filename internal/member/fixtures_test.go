@@ -196,12 +196,29 @@ func overdue(d time.Duration) change {
 		o.Now = o.Now.Add(14*time.Minute + d)
 		if d >= 0 && o.Nomad.Draining && o.Nomad.DrainID == drainID {
 			o.Drain = nodestate.Accepted{First: now, Last: now.Add(14 * time.Minute)}
+			o.Stop = nodestate.Stop{Asked: o.Drain.Last, Accepted: o.Drain.Last}
 		}
 	}
 }
 
+// accepts is Nomad, which accepts the drain that is sent now.
+func accepts(o *nodestate.State) {
+	o.Drain = o.Drain.At(o.Now)
+	asks(o)
+	if !o.Stop.Asked.IsZero() {
+		o.Stop.Accepted = o.Now
+	}
+}
+
+// asks is the controller, which sends a drain now, whatever Nomad answers.
+func asks(o *nodestate.State) {
+	if deadline := o.Node.Drain.DeadlineTime.Time; !o.Now.Before(deadline) && o.Stop.Asked.Before(deadline) {
+		o.Stop.Asked = o.Now
+	}
+}
+
 // sentBefore is a drain that was sent before its deadline, and not since.
-func sentBefore(o *nodestate.State) { o.Drain.Last = o.Drain.First }
+func sentBefore(o *nodestate.State) { o.Drain.Last, o.Stop = o.Drain.First, nodestate.Stop{} }
 
 func service(names ...string) []nodestate.Allocation {
 	var out []nodestate.Allocation

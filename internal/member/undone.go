@@ -42,14 +42,11 @@ func send(o nodestate.State) Decision {
 	return Decision{Step: Drain}
 }
 
-// stopsAtOnce is true if Nomad has accepted the drain after its deadline.
-func stopsAtOnce(o nodestate.State) bool { return !o.Drain.Last.Before(o.Node.Drain.DeadlineTime.Time) }
-
 // undoneEnd is when a member goes whose drain Nomad doesn't show, if onTimeout is Force.
 func undoneEnd(o nodestate.State) time.Time {
 	end := o.Node.Drain.DeadlineTime.Time
 	if stopsAtOnce(o) {
-		end = o.Drain.Last
+		end = o.Stop.Accepted
 	}
 	return end.Add(stopGrace(o, MaxGrace))
 }

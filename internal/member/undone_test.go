@@ -18,6 +18,9 @@ func cordonAccepted(first, last time.Duration) change {
 func drainAccepted(first, last time.Duration) change {
 	return func(o *nodestate.State) {
 		o.Drain = nodestate.Accepted{First: o.Now.Add(-first), Last: o.Now.Add(-last)}
+		if last := o.Drain.Last; !last.Before(o.Node.Drain.DeadlineTime.Time) {
+			o.Stop = nodestate.Stop{Asked: last, Accepted: last}
+		}
 	}
 }
 

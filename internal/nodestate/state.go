@@ -54,6 +54,8 @@ type State struct {
 	// Cordon and Drain are when Nomad accepted these for the drain request; zero: not yet, by this process. Nomad's list
 	// may not show them.
 	Cordon, Drain Accepted
+	// Stop is the same of what is left at the deadline.
+	Stop Stop
 	// DrainExtended is true if this process has given the drain request more time since Nomad accepted it.
 	DrainExtended bool
 	// SiblingsEligible is true while another member with a drain request is still eligible in Nomad.

@@ -133,7 +133,7 @@ func nodeFromInfo(i *api.Node) Node {
 		PoolUID:     i.Meta[MetaPoolUID], Member: i.Meta[MetaMember],
 	}
 	if i.DrainStrategy != nil {
-		n.ForceDeadline = i.DrainStrategy.ForceDeadline
+		n.ForceDeadline, n.StopsNow = i.DrainStrategy.ForceDeadline, i.DrainStrategy.Deadline < 0
 	}
 	if host, _, err := net.SplitHostPort(i.HTTPAddr); err == nil {
 		n.Address = host

@@ -33,6 +33,8 @@ type Node struct {
 	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or
 	// at once. Only Inspect fills it.
 	ForceDeadline time.Time
+	// StopsNow is true under a drain that stops at once what is left. Only Inspect fills it.
+	StopsNow bool
 }
 
 // Drain is a drain of a node, as Nomad has it.

@@ -14,8 +14,6 @@ const (
 	// resendMargin is taken off the deadline of a drain that is sent again, for the time until it arrives: Nomad counts
 	// from then.
 	resendMargin = 2 * time.Second
-	// forceMargin is how late Nomad may act on a deadline that counts as passed: it bundles those of five seconds.
-	forceMargin = 10 * time.Second
 )
 
 // DrainToSend is what to send for the node to drain as d asks. It is false if nothing is to be sent: Nomad has this
@@ -25,7 +23,7 @@ const (
 //
 // The node is as the leader has it, with its ForceDeadline.
 func DrainToSend(n Node, d DrainOptions, now time.Time) (DrainOptions, bool) {
-	if d.startedOn(n) && d.satisfiedBy(n, now) || d.OnlyIneligible && n.Eligible {
+	if d.startedOn(n) && d.satisfiedBy(n) || d.OnlyIneligible && n.Eligible {
 		return DrainOptions{}, false
 	}
 	if d.NoDeadline {
@@ -56,19 +54,19 @@ func (d DrainOptions) startedOn(n Node) bool {
 }
 
 // satisfiedBy reports if the node's drain, which has the same DrainID, has the options that d asks for. A node that was
-// drained with its system jobs is empty, whatever d asks for. Once its time is over Nomad's own deadline counts, too:
-// who changes a drain in Nomad's UI gives it another one, and what was noted with the drain stays (Nomad:
-// nomad/state/state_store.go, updateNodeDrainImpl).
-func (d DrainOptions) satisfiedBy(n Node, now time.Time) bool {
+// drained with its system jobs is empty, whatever d asks for. Once its time is over Nomad must have been asked to stop
+// at once what is left: whoever changes a drain in Nomad's UI gives it another deadline, and what was noted with the
+// drain stays (Nomad: nomad/state/state_store.go, updateNodeDrainImpl). Nomad ends a drain at its deadline, so that one
+// which runs on has a later one, whatever the clocks say.
+func (d DrainOptions) satisfiedBy(n Node) bool {
 	switch {
 	case !n.Draining:
 		return d.IgnoreSystemJobs || !n.LastDrain.IgnoreSystemJobs
 	case n.LastDrain.OnTimeout != d.OnTimeout(), n.LastDrain.IgnoreSystemJobs != d.IgnoreSystemJobs:
 		return false
-	case d.NoDeadline, d.Remaining > 0:
-		return true
+	default:
+		return d.NoDeadline || d.Remaining > 0 || n.StopsNow
 	}
-	return !n.ForceDeadline.IsZero() && n.ForceDeadline.Before(now.Add(forceMargin))
 }
 
 // keepDeadline returns d with a deadline that isn't later than that of the node's drain, if that has the same DrainID.

@@ -28,7 +28,8 @@ func TestDrainToSend(t *testing.T) {
 	}
 	force := DrainOptions{DrainID: "i", Remaining: 30 * time.Minute}
 	retain := DrainOptions{DrainID: "i", Remaining: 30 * time.Minute, NoDeadline: true}
-	over := DrainOptions{DrainID: "i", Remaining: -forceMargin}
+	over := DrainOptions{DrainID: "i", Remaining: -10 * time.Second}
+	stops := func(n *Node) { n.ForceDeadline, n.StopsNow = time.Time{}, true }
 	endsAt := func(end time.Time) func(*Node) { return func(n *Node) { n.ForceDeadline = end } }
 	for name, c := range map[string]struct {
 		node Node
@@ -50,7 +51,8 @@ func TestDrainToSend(t *testing.T) {
 		"is to have an end after all": {drainingUnder("i",
 			func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, TimeoutRetain }), force, true,
 			30 * time.Minute},
-		"time is over for Nomad, too":                 {drainingUnder("i", endsAt(writesNow.Add(-forceMargin))), over, false, 0},
+		"time is over for Nomad, too":                 {drainingUnder("i", stops), over, false, 0},
+		"time is over, and its clock may be another":  {drainingUnder("i", endsAt(writesNow.Add(-10*time.Second))), over, true, forceNow},
 		"time is over, but somebody gave it more":     {drainingUnder("i", endsAt(writesNow.Add(time.Hour))), over, true, forceNow},
 		"time is over, but somebody took the end off": {drainingUnder("i", endsAt(time.Time{})), over, true, forceNow},
 		"somebody gave it more, which counts later":   {drainingUnder("i", endsAt(writesNow.Add(24*time.Hour))), force, false, 0},

@@ -116,11 +116,18 @@ func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
 	switch {
 	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
 		// A user changed onTimeout while the member drains, which must reach Nomad.
+	case same && x.drain != nil && d.now && !x.drain.now && pastDeadlineOf(c.nomadNode(m), c.w.now):
+		// It runs on after the deadline, and is to stop at once what is left, once.
 	case same && inForce && !excused && x.last.IgnoreSystemJobs == d.ignoreSystem: // or a user has changed that
 		c.w.violate("I3", m.name, "the drain was sent again under the same request")
 	case x.drain != nil && x.drain.endsBefore(d) && (d.force.IsZero() || d.force.After(c.w.now)): // or both are over
 		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(epoch), d.force.Sub(epoch))
 	}
+}
+
+// pastDeadlineOf reports whether a member's drain request has passed its deadline.
+func pastDeadlineOf(n *v1alpha1.NomadNode, now time.Time) bool {
+	return n != nil && n.Spec.Drain != nil && !now.Before(n.Spec.Drain.DeadlineTime.Time)
 }
 
 // endsBefore reports whether d ends plainly earlier than the other.

@@ -106,7 +106,10 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 		}
 		out, at = c.nomad.report(x), c.p.w.now
 		if x.drain != nil {
-			out.ForceDeadline = x.drain.force
+			out.StopsNow = x.drain.now
+			if !out.StopsNow { // as Nomad has it: nomad/node_endpoint.go, UpdateDrain
+				out.ForceDeadline = x.drain.force
+			}
 		}
 		return nil
 	})
@@ -261,7 +264,7 @@ func (c *cluster) ResendDrain(_ context.Context, nodeID string, r nomad.DrainOpt
 func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainOptions, found time.Time) error {
 	return c.write(doing, nodeID, func() error {
 		w := c.p.w
-		d := &drain{request: r.DrainID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}
+		d := &drain{request: r.DrainID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs, now: r.Deadline() < 0}
 		if left := r.Deadline(); left != 0 {
 			d.force = w.now.Add(max(left, 0))
 		}

@@ -24,7 +24,8 @@ func forceMutants() []Mutation {
 		}),
 		sees("leave a drain that runs on to a deadline that somebody has changed", func(o *nodestate.State) {
 			if in := o.Node.Drain; in != nil && !o.Now.Before(in.DeadlineTime.Time) {
-				o.Drain = o.Drain.At(in.DeadlineTime.Time) // as if Nomad had been asked then
+				at := in.DeadlineTime.Time
+				o.Stop = nodestate.Stop{Asked: at, Accepted: at} // as if Nomad had been asked then
 			}
 		}),
 		instead("never give up a forced drain", member.Wait, func(_ nodestate.State, d member.Decision) bool {

@@ -87,6 +87,7 @@ type drain struct {
 	request      string
 	onTimeout    nomad.TimeoutAction // as the controllers note it
 	force        time.Time           // zero: never
+	now          bool                // it stops at once what is left
 	late         time.Duration       // how much later than that the drainer acts
 	ignoreSystem bool
 	unmarked     bool // sent without Meta, as Nomad's UI does: a drain that it changes keeps whose it was said to be

@@ -30,6 +30,7 @@ var acts = []act{
 	{"flap", flap}, {"flap", flap},
 	{"delete member", deleteMember}, {"remove by force", removeByForce},
 	{"annotate", annotate}, {"annotate", annotate},
+	{"end drain", endDrain}, {"end drain", endDrain},
 	{"pause", func(w *Environment, s *stream) {
 		w.edit("pauses, or goes on", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = !p.Spec.Paused && s.once(2) })
 	}},
@@ -159,6 +160,24 @@ func deleteMember(w *Environment, s *stream) {
 	if n := w.anyMember(s); n != nil {
 		w.note("operator", n.Name, "deletes the NomadNode")
 		_ = w.store.remove(idOf(n), n.UID) // it was there a moment ago
+	}
+}
+
+// endDrain brings the deadline of a member that leaves forward.
+func endDrain(w *Environment, s *stream) {
+	for _, o := range w.store.all(kindNode) {
+		n := o.(*v1alpha1.NomadNode)
+		if n.Spec.Drain == nil || n.Spec.Drain.Canceled || !w.now.Before(n.Spec.Drain.DeadlineTime.Time) {
+			continue
+		}
+		to := metav1.NewTime(pick(s, n.Spec.Drain.RequestTime.Time, w.now.Add(-time.Minute), w.now,
+			w.now.Add(time.Minute)).Truncate(time.Second))
+		if to.Before(&n.Spec.Drain.RequestTime) || !to.Before(&n.Spec.Drain.DeadlineTime) {
+			to = n.Spec.Drain.RequestTime
+		}
+		w.note("operator", n.Name, "brings the deadline of its drain forward to %s", to.Sub(epoch))
+		change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime = to })
+		return
 	}
 }
 

@@ -59,7 +59,7 @@ func (w *Environment) comeToRest() {
 	}
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken, w.calm = false, 0, w.now
-	w.harvester.refusing, w.harvester.frozen, w.Faults.Blocks = w.now, w.now, 0
+	w.harvester.refusing, w.harvester.frozen, w.kubevirt.full, w.Faults.Blocks = w.now, w.now, w.now, 0
 	for _, n := range w.nomads() {
 		n.away, n.readJobLost = w.now, w.now
 	}

@@ -1,0 +1,135 @@
+package node
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// leader is a Nomad whose leader takes drains as Nomad does. Its list of nodes, which may be older, is the stub's.
+type leader struct {
+	*nomadStub
+	fixture *fixture
+	node    nomad.Node
+	asked   int
+	sent    []time.Duration // the deadlines
+}
+
+func leads(s *fixture) *leader {
+	l := &leader{nomadStub: s.nomad, fixture: s, node: s.nomad.view.Nodes[testNodeID]}
+	s.Connections.Clusters = l
+	return l
+}
+
+func (l *leader) Get(nomad.Connection) nomad.Cluster { return l }
+
+func (l *leader) Drain(_ context.Context, _ string, o nomad.DrainOptions) (bool, error) {
+	l.asked++
+	now := l.fixture.clock.Now()
+	o, due := nomad.DrainToSend(l.node, o, now)
+	if !due {
+		return false, nil
+	}
+	deadline := o.Deadline()
+	l.sent = append(l.sent, deadline)
+	l.node.Draining, l.node.StopsNow, l.node.ForceDeadline = true, deadline < 0, time.Time{}
+	if deadline > 0 {
+		l.node.ForceDeadline = now.Add(deadline)
+	}
+	l.node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, DrainID: o.DrainID, OnTimeout: o.OnTimeout(),
+		IgnoreSystemJobs: o.IgnoreSystemJobs, StartedAt: now, UpdatedAt: now}
+	return true, nil
+}
+
+// shows has the list of nodes show what the leader has.
+func (l *leader) shows() { l.view.Nodes[testNodeID] = l.node }
+
+// runUntil reconciles whenever it is due, from a time after the beginning until another one, or until the member is
+// drained.
+func (s *fixture) runUntil(t *testing.T, from, until time.Duration) v1alpha1.DrainResult {
+	t.Helper()
+	for d := from; d <= until; {
+		s.at(d)
+		d += max(s.reconcile(t).RequeueAfter, time.Millisecond)
+		if result := s.node(t).Status.DrainResult; result != "" {
+			return result
+		}
+	}
+	return ""
+}
+
+// Whoever sets the deadline to the time of the request ends the drain. Nomad, which was sent another one, stops what is
+// left, and then the member goes.
+func TestDeadlineThatIsBroughtForwardReachesNomad(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
+			now.Add(14*time.Minute))
+		n.Spec.ScaleIn.Drain.OnTimeout, n.Status.CordonedDrain = v1alpha1.DrainForce, "request-1"
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
+		return running(n, s, nomad.Node{Status: nomad.NodeReady})
+	})
+	l := leads(s)
+	s.reconcile(t)
+	l.shows()
+	s.at(2 * time.Minute)
+	s.reconcile(t)
+	n := s.node(t)
+	n.Spec.Drain.DeadlineTime = n.Spec.Drain.RequestTime
+	if err := s.Client.Update(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.runUntil(t, 2*time.Minute, 2*time.Minute+39*time.Second); got != "" {
+		t.Errorf("it ended with %q before what is left had its time to stop", got)
+	}
+	if len(l.sent) != 2 || l.sent[0] != 14*time.Minute || l.sent[1] >= 0 {
+		t.Errorf("drains were sent with %v", l.sent)
+	}
+	if got := s.runUntil(t, 2*time.Minute+39*time.Second, 2*time.Minute+45*time.Second); got != v1alpha1.DrainDeadlinePassed {
+		t.Errorf("it ended with %q", got)
+	}
+}
+
+// A drain that is to stop at once what is left is sent once, though Nomad's list doesn't show it yet.
+func TestForcedDrainIsSentOnce(t *testing.T) {
+	for name, was := range map[string]nomad.Drain{
+		"Retain before":   {Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutRetain, StartedAt: now},
+		"somebody else's": {Status: nomad.DrainDraining, StartedAt: now.Add(-time.Hour)},
+		"system jobs before": {Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce,
+			IgnoreSystemJobs: true, StartedAt: now},
+		"ours": {Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce, StartedAt: now},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+			n := s.nomad.view.Nodes[testNodeID]
+			n.LastDrain, n.ForceDeadline = &was, now.Add(time.Hour)
+			s.nomad.view.Nodes[testNodeID], s.nomad.inside.Node = n, n
+			l := leads(s)
+			if got := s.runUntil(t, 14*time.Minute+20*time.Second, 14*time.Minute+55*time.Second); got != "" {
+				t.Errorf("it ended with %q", got)
+			}
+			if len(l.sent) != 1 || l.sent[0] >= 0 {
+				t.Errorf("drains were sent with %v", l.sent)
+			}
+			if l.asked > 6 {
+				t.Errorf("Nomad was asked %d times", l.asked)
+			}
+		})
+	}
+}
+
+// An operator had made the node ineligible before. What Nomad has already isn't asked for again and again.
+func TestDrainOfANodeThatWasIneligibleIsAskedForOnce(t *testing.T) {
+	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+	l := leads(s)
+	l.node.StopsNow = true
+	s.runUntil(t, 14*time.Minute, 16*time.Minute)
+	if l.asked != 1 || len(l.sent) > 0 {
+		t.Errorf("Nomad was asked %d times, and %v was sent", l.asked, l.sent)
+	}
+}

@@ -1,0 +1,53 @@
+package member
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+// overrunAfter is how long after the deadline of a drain Nomad may show that it still runs: it acts up to 5 s late.
+const overrunAfter = 10 * time.Second
+
+// Overruns is true for a drain that runs on after its deadline. Somebody may have changed it in Nomad's UI, which sets
+// another deadline and leaves it marked as ours, or the deadline was brought forward, or Nomad was away when it came.
+// Nomad is asked to stop at once what is left. That has its time to stop from then on.
+func Overruns(o nodestate.State) bool {
+	return runsOn(o) && untilOverrun(o) <= 0 && o.Nomad.Status != "down" && mayAskToStop(o) &&
+		(!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
+}
+
+// runsOn is true if Nomad still shows the forced drain as running, and hasn't accepted since the deadline that it stops
+// what is left.
+func runsOn(o nodestate.State) bool {
+	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && o.Nomad.Draining && o.Nomad.DrainID == o.Node.Drain.ID &&
+		!stopsAtOnce(o) && o.Node.ForcedTime.Before(o.Node.Drain.DeadlineTime.Time)
+}
+
+// untilOverrun is how much longer a drain that runs on may be about to end by itself.
+func untilOverrun(o nodestate.State) time.Duration {
+	if !runsOn(o) {
+		return 0
+	}
+	return o.Node.Drain.DeadlineTime.Add(overrunAfter).Sub(o.Now)
+}
+
+// stopsAtOnce is true if Nomad has accepted, since the deadline, that it stops what is left.
+func stopsAtOnce(o nodestate.State) bool {
+	accepted := o.Stop.Accepted
+	return !accepted.IsZero() && !accepted.Before(o.Node.Drain.DeadlineTime.Time)
+}
+
+// mayAskToStop is true until Nomad has refused for ForceGrace to stop what is left. Then the member goes all the same.
+// What was asked before Nomad was away doesn't count, but for MaxGrace in all.
+func mayAskToStop(o nodestate.State) bool {
+	since := o.Stop.Asked
+	if since.Before(o.Node.Drain.DeadlineTime.Time) {
+		return true
+	}
+	if o.NomadRecovered.After(since) {
+		since = o.NomadRecovered
+	}
+	return o.Now.Before(since.Add(ForceGrace)) && o.Now.Before(o.Stop.Asked.Add(MaxGrace))
+}
