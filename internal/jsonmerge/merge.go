@@ -97,7 +97,9 @@ func nameOf(item any) string {
 }
 
 // Stack returns one document which, merged into any base, has the effect of merging first under and then over: a merge
-// that keeps the nulls of over. Neither is changed. under must have no nulls.
+// that keeps the nulls of over. That holds where what is laid over each other is of the same kind (object, list whose
+// items have names, other list, other value), as in documents of one schema. Neither is changed. under must have no
+// nulls.
 func Stack(under, over map[string]any) map[string]any {
 	stacked := make(map[string]any, len(under)+len(over))
 	maps.Copy(stacked, under)

@@ -174,7 +174,7 @@ func mustForce(o nodestate.State) bool {
 		o.Nomad.DrainID != o.Node.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
-// mustChange is true for a drain that must be sent anew, as it is to be, until it has accepted that it stops what is left.
+// mustChange is true for a drain that must be sent anew, as it is to be, until Nomad has accepted to stop what is left.
 func mustChange(o nodestate.State) bool { return !stopsAtOnce(o) && (mustForce(o) || policyChanged(o)) }
 
 // sendChange has that drain sent. If Nomad has accepted it and shows another one, it is sent again after longer and longer
