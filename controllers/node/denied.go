@@ -14,8 +14,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Each event of a VM wakes its member, so admission is asked for it each deniedInterval at most. The longer the VM stays
-// the less often it is asked: where hundreds go at once, the questions would take as much of the API server as all else.
+// Each event of a VM wakes its member, so admission is asked for it each deniedInterval at most. The longer the VM
+// stays the less often it is asked: where hundreds go at once, the questions would take as much of the API server as
+// all else.
 const (
 	deniedInterval     = 15 * time.Second
 	mostDeniedInterval = 2 * time.Minute

@@ -90,14 +90,29 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if goOn, err := r.othersDrain(ctx, s, out); err != nil || !goOn {
 		return err
 	}
-	ask, overruns := drainRequest(s), member.Overruns(s.observed)
+	sent, err := r.sendDrain(ctx, s)
+	again := member.Overruns(s.observed) ||
+		!s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
+	o := s.observed.Nomad
+	if sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
+		r.Events.drainStarted(s.node)
+	}
+	return ignoreNodeNotFound(err)
+}
+
+// sendDrain sends the drain, and notes that Nomad was asked and has accepted it. It returns false if nothing was sent.
+func (r *Reconciler) sendDrain(ctx context.Context, s *scope) (sent bool, err error) {
+	ask := drainRequest(s)
 	stops := ask.Deadline() < 0
 	if stops && s.observed.Stop.Asked.Before(s.node.Spec.Drain.DeadlineTime.Time) {
 		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.stop.Asked = now })
 	}
-	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, ask)
+	sent, err = s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, ask)
+	if err != nil {
+		return sent, err
+	}
 	// If nothing was sent, Nomad has it, though its list may not show it yet; or the node is eligible.
-	if err == nil && (sent || overruns || nodestate.Of(s.node).Cordoned()) {
+	if sent || nodestate.Of(s.node).Cordoned() || member.Overruns(s.observed) {
 		r.noteAccepted(s.node, func(a *accepted, now time.Time) {
 			a.drain = a.drain.At(now)
 			if stops {
@@ -105,12 +120,7 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 			}
 		})
 	}
-	again := overruns || !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
-	o := s.observed.Nomad
-	if sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
-		r.Events.drainStarted(s.node)
-	}
-	return ignoreNodeNotFound(err)
+	return sent, nil
 }
 
 // othersDrain asks Nomad's leader if somebody else's drain still runs, where only for that what is left on the node has

@@ -177,8 +177,8 @@ func mustForce(o nodestate.State) bool {
 // mustChange is true for a drain that must be sent anew, as it is to be, until Nomad has accepted to stop what is left.
 func mustChange(o nodestate.State) bool { return !stopsAtOnce(o) && (mustForce(o) || policyChanged(o)) }
 
-// sendChange has that drain sent. If Nomad has accepted it and shows another one, it is sent again after longer and longer
-// pauses.
+// sendChange has that drain sent. If Nomad has accepted it and shows another one, it is sent again after longer and
+// longer pauses.
 func sendChange(o nodestate.State) Decision {
 	if wake := o.Drain.RepeatIn(o.Now); wake > 0 {
 		return Decision{Step: Wait, Wake: wake}

@@ -45,7 +45,7 @@ func main() {
 	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
 	flag.DurationVar(&o.endEvery, "end-every", 500*time.Millisecond, "how often work ends on a node in row P4")
-	flag.StringVar(&o.profiles, "profiles", "", "directory for profiles of the controller in rows P1, P3 and P7; empty: none")
+	flag.StringVar(&o.profiles, "profiles", "", "directory for profiles of the controller in P1, P3 and P7; empty: none")
 	sizes := flag.String("sizes", "10,100,500,1000,5000", "members of the rows that measure growth, in rising order")
 	flag.Parse()
 	for size := range strings.SplitSeq(*sizes, ",") {

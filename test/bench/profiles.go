@@ -29,8 +29,8 @@ func (b *bench) startController(ctx context.Context, o testenv.ControllerOptions
 	return err
 }
 
-// profileCPU profiles the controller from now on, if profiles are asked for. Whoever calls what it returns waits for the
-// end of that.
+// profileCPU profiles the controller from now on, if profiles are asked for. Whoever calls what it returns waits for
+// the end of that.
 func (b *bench) profileCPU(ctx context.Context, name string) func() error {
 	if b.profiles == "" {
 		return func() error { return nil }

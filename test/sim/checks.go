@@ -69,6 +69,7 @@ type memberTruth struct {
 	halted                time.Time            // since when somebody has its VM halted; zero: nobody
 	resent                map[string]time.Time // by drain request: when it was written that its drain was resent
 	drained               map[string]time.Time // by drain request: when Nomad accepted its drain last
+	extended              map[string]time.Time // by drain request: when it was given its time once more
 	current               string               // the drain request in force; empty: none
 	over                  map[string]time.Time // by ID: when drain requests ceased to stand
 	marked                string               // the drain request that is written, even if it was canceled; empty: none
@@ -260,7 +261,8 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, nomad: c.w.joinedBy(n.Spec.Nomad.Servers),
 		claims:   blueprint.ClaimNames(blueprint.MemberOf(n)),
 		requests: map[string]time.Time{}, resent: map[string]time.Time{}, drained: map[string]time.Time{},
-		over: map[string]time.Time{}, lateSent: map[string]time.Time{},
+		extended: map[string]time.Time{},
+		over:     map[string]time.Time{}, lateSent: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	m.shown(n, c.w.now)

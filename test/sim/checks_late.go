@@ -21,8 +21,12 @@ func (c *checks) extends(t *task, m *memberTruth, was, is *v1alpha1.DrainRequest
 		_, asked := t.observed[x.id]
 		unsent = unsent || c.otherIDs[x.id] == m && asked && len(x.in.on(x.id)) > 0
 	}
-	return t.what == "node" && unsent &&
+	extends := t.what == "node" && unsent &&
 		is.DeadlineTime.After(was.DeadlineTime.Time) && is.RequestTime.Equal(&was.RequestTime)
+	if extends {
+		m.extended[is.ID] = c.w.now
+	}
+	return extends
 }
 
 // drainedSince is for how long a node has been drained, if it is, or was at a time.
@@ -43,8 +47,9 @@ func (c *checks) inTime(t *task, s *sight, m *memberTruth, x *node, d *drain) {
 		n.Spec.Drain.Reason == v1alpha1.DrainVMDeleted || x.last != nil && x.last.DrainID == d.request {
 		return
 	}
-	if sent := m.drained[d.request]; !sent.IsZero() && !sent.Before(s.recovered) {
-		return // it isn't the first, and Nomad wasn't away since
+	// It isn't the first, and Nomad wasn't away since, or it was given its time again since, which is done once.
+	if sent := m.drained[d.request]; !sent.IsZero() && !latest(sent, m.extended[d.request]).Before(s.recovered) {
+		return
 	}
 	in := n.Spec.Drain
 	whole := min(in.DeadlineTime.Sub(in.RequestTime.Time), n.Spec.ScaleIn.Drain.Deadline.Duration)
