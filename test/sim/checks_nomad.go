@@ -140,6 +140,10 @@ func (c *checks) notTooSoon(m *memberTruth, d *drain) {
 	if n == nil || n.Spec.Drain == nil || n.Spec.Drain.ID != d.request || d.force.IsZero() {
 		return
 	}
+	if by := c.nodeOf(m).drain; by != nil && by.unmarked && !by.force.IsZero() &&
+		!d.force.Before(by.force.Add(-10*time.Second)) {
+		return // somebody else has given it an end that is no later
+	}
 	if d.force.Before(n.Spec.Drain.DeadlineTime.Add(-10 * time.Second)) {
 		c.w.violate("I1", m.name, "Nomad was to stop everything at %s, but the deadline is %s", d.force.Sub(epoch),
 			n.Spec.Drain.DeadlineTime.Sub(epoch))
