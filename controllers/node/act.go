@@ -17,7 +17,6 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -197,9 +196,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			return err
 		}
 		if open(in, s.node.Spec.ScaleIn.Drain) {
-			seen := nomadlink.NodeOf(s.node, in.Node)
-			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
-			return r.byLeader(ctx, s, seen, out)
+			return r.byLeader(ctx, s, byInspection(s, in), out)
 		}
 		other, known, err := r.busyOther(ctx, s, in, out)
 		if err != nil || !known {
@@ -220,11 +217,20 @@ func (r *Reconciler) byLeader(ctx context.Context, s *scope, leads nodestate.Nom
 	stopped := leads
 	stopped.StopTime = new(time.Duration)
 	out.Nomad = &stopped
-	if d := r.Next(out.After(s.observed)); d.Step == member.MarkDrained && d.Unchecked {
+	led := *s
+	led.observed = out.After(s.observed)
+	if d := r.Next(led.observed); d.Step == member.MarkDrained && d.Unchecked {
 		return r.writeDrained(ctx, s, d, out)
 	}
 	out.Nomad, out.RetryAfter = &leads, viewRetry
-	return nil
+	if !member.Overruns(led.observed) {
+		return nil
+	}
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
+		return err
+	}
+	_, err := r.sendDrain(ctx, &led)
+	return ignoreNodeNotFound(err)
 }
 
 // writeDrained writes how the drain ended.

@@ -14,10 +14,15 @@ import (
 func memberAllocations(live []nomad.Allocation) []nodestate.Allocation {
 	var out []nodestate.Allocation
 	for _, a := range live {
-		out = append(out,
-			nodestate.Allocation{System: a.JobType == "system", Name: kube.Clamp(allocationName(a), kube.MaxWord)})
+		out = append(out, nodestate.Allocation{System: a.JobType == "system", KeptRunning: keptRunning(a),
+			Name: kube.Clamp(allocationName(a), kube.MaxWord)})
 	}
 	return out
+}
+
+// keptRunning is true for an allocation that Nomad wants to run on. One that has failed ends by itself.
+func keptRunning(a nomad.Allocation) bool {
+	return a.DesiredStatus == "run" && (a.ClientStatus == "running" || a.ClientStatus == "pending")
 }
 
 // allocationName identifies an allocation for an operator: job, group and index as nomad job status shows them, the ID,

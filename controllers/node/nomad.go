@@ -90,6 +90,9 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if goOn, err := r.othersDrain(ctx, s, out); err != nil || !goOn {
 		return err
 	}
+	if goOn, err := r.stillLeft(ctx, s, out); err != nil || !goOn {
+		return err
+	}
 	sent, err := r.sendDrain(ctx, s)
 	again := member.Overruns(s.observed) ||
 		!s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
@@ -104,8 +107,8 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 func (r *Reconciler) sendDrain(ctx context.Context, s *scope) (sent bool, err error) {
 	ask := drainRequest(s)
 	stops := ask.Deadline() < 0
-	if stops && s.observed.Stop.Asked.Before(s.node.Spec.Drain.DeadlineTime.Time) {
-		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.stop.Asked = now })
+	if stops {
+		r.noteAskedToStop(s)
 	}
 	sent, err = s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, ask)
 	if err != nil {
@@ -121,6 +124,40 @@ func (r *Reconciler) sendDrain(ctx context.Context, s *scope) (sent bool, err er
 		})
 	}
 	return sent, nil
+}
+
+// noteAskedToStop notes when Nomad was asked first to stop what is left at the deadline.
+func (r *Reconciler) noteAskedToStop(s *scope) {
+	if s.observed.Stop.Asked.Before(s.node.Spec.Drain.DeadlineTime.Time) {
+		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.stop.Asked = now })
+	}
+}
+
+// stillLeft asks Nomad's leader if a drain that is complete has left something running, because the list may be older.
+// It returns true if the drain is to be sent.
+func (r *Reconciler) stillLeft(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
+	if !member.Overruns(s.observed) || !member.LeavesRunning(s.observed) {
+		return true, nil
+	}
+	in, err := r.inspect(ctx, s, out)
+	if err != nil || out.Nomad != nil { // or the node is external
+		return false, err
+	}
+	fresh := s.observed
+	fresh.Nomad = byInspection(s, in)
+	if in.Found && member.Overruns(fresh) {
+		return true, nil
+	}
+	r.noteAskedToStop(s)
+	out.RetryAfter = viewRetry // the view catches up in a moment
+	return false, nil
+}
+
+// byInspection is a member's node as Nomad's leader has it.
+func byInspection(s *scope, in nomad.Inspection) nodestate.Nomad {
+	seen := nomadlink.NodeOf(s.node, in.Node)
+	seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
+	return seen
 }
 
 // othersDrain asks Nomad's leader if somebody else's drain still runs, where only for that what is left on the node has
@@ -217,6 +254,7 @@ func drainRequest(s *scope) nomad.DrainOptions {
 		Remaining:        in.DeadlineTime.Sub(s.observed.Now),
 		NoDeadline:       now.DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
+		LeftRunning:      member.Overruns(s.observed) && member.LeavesRunning(s.observed),
 		OnlyIneligible:   !now.Cordoned(), // an operator may have made it eligible since the observation
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,

@@ -133,3 +133,41 @@ func TestDrainOfANodeThatWasIneligibleIsAskedForOnce(t *testing.T) {
 		t.Errorf("Nomad was asked %d times, and %v was sent", l.asked, l.sent)
 	}
 }
+
+// A drain that is complete may have left something running. Nomad is asked to stop it if its leader says so as well.
+func TestWhatACompleteDrainHasLeftIsStopped(t *testing.T) {
+	runs := alloc
+	runs.JobType, runs.ClientStatus, runs.DesiredStatus = "system", "running", "run"
+	stops, fails := runs, runs
+	stops.DesiredStatus = "stop"
+	fails.ClientStatus = "failed"
+	for name, c := range map[string]struct {
+		listed, leads []nomad.Allocation
+		sent          int
+		after         time.Duration // the deadline
+	}{
+		"it runs":                            {[]nomad.Allocation{runs}, []nomad.Allocation{runs}, 1, 50 * time.Second},
+		"it is being stopped":                {[]nomad.Allocation{stops}, []nomad.Allocation{stops}, 0, 40 * time.Second},
+		"the leader says so":                 {[]nomad.Allocation{runs}, []nomad.Allocation{stops}, 0, 50 * time.Second},
+		"the leader has none":                {[]nomad.Allocation{runs}, nil, 0, 50 * time.Second},
+		"only the leader has one":            {nil, []nomad.Allocation{runs}, 1, 50 * time.Second},
+		"its last task runs after a failure": {[]nomad.Allocation{fails}, []nomad.Allocation{fails}, 0, 40 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, c.listed...)
+			s.drainEnds()
+			s.nomad.inside = nomad.Inspection{Found: true, Node: s.nomad.view.Nodes[testNodeID], Live: c.leads}
+			l := leads(s)
+			if got := s.runUntil(t, 14*time.Minute, 14*time.Minute+c.after-2*time.Second); got != "" {
+				t.Errorf("it ended with %q before its time", got)
+			}
+			got := s.runUntil(t, 14*time.Minute+c.after-2*time.Second, 14*time.Minute+c.after+time.Second)
+			if got != v1alpha1.DrainDeadlinePassed {
+				t.Errorf("it ended with %q", got)
+			}
+			if len(l.sent) != c.sent || c.sent > 0 && l.sent[0] >= 0 {
+				t.Errorf("drains were sent with %v", l.sent)
+			}
+		})
+	}
+}

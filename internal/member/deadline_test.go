@@ -15,6 +15,7 @@ func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 	for name, report := range map[string]change{
 		"updated":            func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now },
 		"started":            func(o *nodestate.State) { o.Nomad.DrainStarted = o.Now },
+		"updated, and down":  func(o *nodestate.State) { nodeDown(o); o.Nomad.DrainUpdated = o.Now },
 		"complete":           func(o *nodestate.State) { complete(o); o.Nomad.DrainUpdated = o.Now },
 		"updated, unlisted":  func(o *nodestate.State) { o.Nomad.DrainUpdated, o.Nomad.LiveKnown = o.Now, false },
 		"updated, and ahead": func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(50 * time.Second) },

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -10,20 +11,31 @@ import (
 // overrunAfter is how long after the deadline of a drain Nomad may show that it still runs: it acts up to 5 s late.
 const overrunAfter = 10 * time.Second
 
-// Overruns is true for a drain that runs on after its deadline. Somebody may have changed it in Nomad's UI, which sets
-// another deadline and leaves it marked as ours, or the deadline was brought forward, or Nomad was away when it came.
-// Nomad is asked to stop at once what is left. That has its time to stop from then on.
+// Overruns is true for a drain that runs on after its deadline, or that has ended and has left something running.
+// Somebody may have changed it in Nomad's UI, which sets another deadline, or leaves system jobs running, and leaves it
+// marked as ours; or the deadline was brought forward, or Nomad was away when it came. Nomad is asked to stop at once
+// what is left. That has its time to stop from then on.
 func Overruns(o nodestate.State) bool {
 	return runsOn(o) && untilOverrun(o) <= 0 && o.Nomad.Status != "down" && mayAskToStop(o) &&
 		(!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
-// runsOn is true if Nomad still shows the forced drain as running, and hasn't accepted since the deadline that it stops
-// what is left.
+// runsOn is true if Nomad still shows the forced drain as running, or has left something running by it, and hasn't
+// accepted since the deadline that it stops what is left.
 func runsOn(o nodestate.State) bool {
-	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && o.Nomad.Draining && o.Nomad.DrainID == o.Node.Drain.ID &&
+	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && o.Nomad.DrainID == o.Node.Drain.ID &&
+		(o.Nomad.Draining || LeavesRunning(o)) &&
 		!stopsAtOnce(o) && o.Node.ForcedTime.Before(o.Node.Drain.DeadlineTime.Time)
 }
+
+// LeavesRunning is true if Nomad calls the drain complete and hasn't asked something to stop that is waited for.
+func LeavesRunning(o nodestate.State) bool {
+	return o.Nomad.DrainCompleted && o.Nomad.LiveKnown &&
+		slices.ContainsFunc(waitedFor(o), func(a nodestate.Allocation) bool { return a.KeptRunning })
+}
+
+// mayStopLater is true while Nomad may yet be asked to stop what is left, from when on that has its time.
+func mayStopLater(o nodestate.State) bool { return untilOverrun(o) > 0 || Overruns(o) }
 
 // untilOverrun is how much longer a drain that runs on may be about to end by itself.
 func untilOverrun(o nodestate.State) time.Duration {

@@ -23,6 +23,15 @@ func askedToStop(since time.Duration) change {
 	return func(o *nodestate.State) { o.Stop.Asked = o.Now.Add(-since) }
 }
 
+// running are system jobs' allocations that Nomad hasn't asked to stop.
+func running(names ...string) []nodestate.Allocation {
+	out := system(names...)
+	for i := range out {
+		out[i].KeptRunning = true
+	}
+	return out
+}
+
 // A drain that runs on after its deadline was changed in Nomad's UI, or Nomad was away. Nomad is asked to stop what is
 // left, and from then on that has its time to stop.
 func TestDrainThatRunsOnIsAskedFor(t *testing.T) {
@@ -42,6 +51,12 @@ func TestDrainThatRunsOnIsAskedFor(t *testing.T) {
 		{name: "empty", o: draining(nil, overdue(overrun), sentBefore), step: member.MarkDrained},
 		{name: "it has ended", o: draining(service("web"), complete, overdue(overrun), sentBefore), step: member.Wait,
 			wake: grace - overrun},
+		{name: "and has left something running", o: draining(running("log"), complete, overdue(overrun), sentBefore),
+			step: member.Drain},
+		{name: "which is stopped now", o: draining(running("log"), complete, overdue(overrun), sentBefore, accepts),
+			step: member.Wait, wake: grace},
+		{name: "which is left alone by the policy", o: draining(running("log"), complete, overdue(overrun), sentBefore,
+			ignoreSystem), step: member.MarkDrained},
 		{name: "down", o: draining(service("web"), nodeDown, overdue(overrun), sentBefore), step: member.Wait,
 			wake: grace - overrun},
 		{name: "retained", o: draining(service("web"), retain, long, sentBefore), step: member.Wait},

@@ -239,6 +239,8 @@ func (n Nomad) Ready() bool { return n.Up() && n.Eligible && !n.Draining }
 type Allocation struct {
 	// System is true for an allocation of a system job. A sysbatch job runs to its end, as a batch job does.
 	System bool
+	// KeptRunning is true while Nomad wants it to run: its client hasn't been asked to stop it.
+	KeptRunning bool
 	// Name is what people see: name, short ID, and when it was placed.
 	Name string
 }

@@ -148,6 +148,8 @@ type DrainOptions struct {
 	NoDeadline bool
 	// IgnoreSystemJobs leaves allocations of system jobs running.
 	IgnoreSystemJobs bool
+	// LeftRunning sends the drain once more if the one with this DrainID is complete: it has left something running.
+	LeftRunning bool
 	// OnlyIneligible sends no drain to an eligible node. A drain makes a node ineligible, and that must be written to the
 	// status of its NomadNode first.
 	OnlyIneligible bool

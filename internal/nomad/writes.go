@@ -61,7 +61,7 @@ func (d DrainOptions) startedOn(n Node) bool {
 func (d DrainOptions) satisfiedBy(n Node) bool {
 	switch {
 	case !n.Draining:
-		return d.IgnoreSystemJobs || !n.LastDrain.IgnoreSystemJobs
+		return !d.LeftRunning && (d.IgnoreSystemJobs || !n.LastDrain.IgnoreSystemJobs)
 	case n.LastDrain.OnTimeout != d.OnTimeout(), n.LastDrain.IgnoreSystemJobs != d.IgnoreSystemJobs:
 		return false
 	default:

@@ -151,6 +151,34 @@ func TestDrainThatWasGivenAnotherDeadlineIsForced(t *testing.T) {
 	}
 }
 
+// Whoever clears "Drain System Jobs" in Nomad's UI has Nomad end the drain with these still running. They are stopped at
+// the member's deadline, before the guest goes.
+func TestSystemJobsThatAChangedDrainLeavesAreStopped(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("unticked", 1,
+		func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 20 * time.Second }))
+	eventually(t, "unticked", "the pool to settle", time.Minute, allReady(1))
+	run(t, api.NewBatchJob("unticked-batch", "unticked-batch", "global", 50), "unticked", 1, forever)
+	run(t, api.NewSystemJob("unticked-system", "unticked-system", "global", 50), "unticked", 1, forever)
+	id := members(t, "unticked")[0].Spec.NodeID
+	if err := scale(t, "unticked", 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "unticked", "the drain to be in Nomad", 20*time.Second, nomadStatus("draining", 1))
+	if _, err := w.Nomad.Nodes().UpdateDrainOpts(id,
+		&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour, IgnoreSystemJobs: true}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.Nomad.Jobs().Deregister("unticked-batch", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "unticked", "the drain to end in Nomad", 20*time.Second, nomadStatus("ineligible", 1))
+	eventually(t, "unticked", "the member to go", 90*time.Second, allReady(0))
+	if stopped := noneLost(t, "unticked-system"); stopped != 1 {
+		t.Errorf("Nomad stopped %d allocations, not 1", stopped)
+	}
+}
+
 // A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then:
 // the guest waits for that one, too.
 func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {

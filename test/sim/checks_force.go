@@ -79,8 +79,7 @@ func (c *checks) askedToStop(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		return
 	}
 	for _, a := range c.atStake(m, n) {
-		left := a.job.kind == system && x.ignores
-		if a.node == x && !a.stopping && !a.moves && a.status != failed && !left {
+		if a.node == x && !a.stopping && !a.moves && a.status != failed {
 			c.w.violate("I1", m.name, "%s was cut off, and had never been asked to stop", a.name())
 		}
 	}

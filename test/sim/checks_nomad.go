@@ -114,8 +114,8 @@ func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
 	same := x.last.DrainID == d.request
 	inForce := x.drain != nil || x.last.Status == nomad.DrainComplete && !x.eligible
 	switch {
-	case same && x.drain != nil && (x.last.OnTimeout != d.onTimeout || c.stops(m, x, d)):
-		// A user changed onTimeout while the member drains, which must reach Nomad. Or it runs on after its deadline.
+	case same && (x.drain != nil && x.last.OnTimeout != d.onTimeout || c.stops(m, x, d)):
+		// A user changed onTimeout while the member drains, which must reach Nomad. Or something runs on after the deadline.
 	case same && inForce && !excused && x.last.IgnoreSystemJobs == d.ignoreSystem: // or a user has changed that
 		c.w.violate("I3", m.name, "the drain was sent again under the same request")
 	case x.drain != nil && x.drain.endsBefore(d) && (d.force.IsZero() || d.force.After(c.w.now)): // or both are over
@@ -126,7 +126,7 @@ func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
 // stops reports whether a drain has Nomad stop at once what is left after the deadline, and is the first to do so.
 func (c *checks) stops(m *memberTruth, x *node, d *drain) bool {
 	n := c.nomadNode(m)
-	return d.now && !x.drain.now && n != nil && n.Spec.Drain != nil && !c.w.now.Before(n.Spec.Drain.DeadlineTime.Time)
+	return d.now && !x.stops && n != nil && n.Spec.Drain != nil && !c.w.now.Before(n.Spec.Drain.DeadlineTime.Time)
 }
 
 // endsBefore reports whether d ends plainly earlier than the other.

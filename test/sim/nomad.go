@@ -71,12 +71,12 @@ type node struct {
 	eligible    bool
 	drain       *drain
 	last        *nomad.Drain
+	stops       bool // the drain that was set last stops at once what is left
 	createIndex uint64
 	cordonedBy  string    // who made it ineligible
 	cordonedAt  time.Time // when
 	touched     time.Time // when its drain or eligibility changed last
 	registered  time.Time // when it was there first
-	ignores     bool      // the drain that was set last leaves system jobs
 	undone      time.Time // when an operator canceled its drain, or made it eligible, last
 	downSince   time.Time // when it was called down last
 	seenAs      *state.Node
@@ -374,7 +374,7 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 	}
 	// Deadlines are late: by a second, or by five when several are bundled.
 	d.late = n.chance("drainer").between(0, 4*time.Second)
-	x.drain, x.ignores, x.eligible, x.touched = d, d.ignoreSystem, false, n.w.now
+	x.drain, x.stops, x.eligible, x.touched = d, d.now, false, n.w.now
 	n.changed()
 	n.drainer.Requested(x.id, n.w.now)
 	n.drainSoon()
