@@ -12,9 +12,8 @@ import (
 
 // Apply lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects
 // are merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one
-// addition: a list in which each item has a name is merged by name. Its items that base has as well are merged in
-// their place, the others follow at the end, so an item can be changed or added but not removed. Items of over with one
-// name are merged one after the other, wherever they land.
+// addition: a list in which each item has a name of its own is merged by name. Its items that base has as well are merged in
+// their place, the others follow at the end, so an item can be changed or added but not removed.
 func Apply(base, over any) any {
 	switch over := over.(type) {
 	case map[string]any:
@@ -51,13 +50,12 @@ func mergeNamed(base, over []any) []any {
 			merged[i] = Apply(merged[i], item)
 			continue
 		}
-		position[nameOf(item)] = len(merged)
 		merged = append(merged, Apply(nil, item))
 	}
 	return merged
 }
 
-// positions are those of a list's items by name, of the last if several have one.
+// positions are those of a list's items by name.
 func positions(list []any) map[string]int {
 	position := make(map[string]int, len(list))
 	for i, item := range list {
@@ -75,13 +73,19 @@ func withoutNulls(list []any) []any {
 	return clean
 }
 
-// named reports if each item of a list is an object with a name. An empty list counts as named, so that laying one over
-// changes nothing.
+// named reports if each item of a list is an object with a name of its own. A name may be there twice as in a probe's HTTP
+// headers, which are replaced as a whole. An empty list counts as named, so that laying one over changes nothing.
 func named(list []any) bool {
-	return !slices.ContainsFunc(list, func(item any) bool { return nameOf(item) == "" })
+	seen := make(map[string]bool, len(list))
+	return !slices.ContainsFunc(list, func(item any) bool {
+		name := nameOf(item)
+		again := seen[name]
+		seen[name] = true
+		return name == "" || again
+	})
 }
 
-// namedList is a value if it is a list in which each item has a name; nil: it is none, and nothing of it stays.
+// namedList is a value if it is a list in which each item has a name of its own; nil: it is none, and nothing of it stays.
 func namedList(value any) []any {
 	if list, ok := value.([]any); ok && named(list) {
 		return list
@@ -130,7 +134,6 @@ func stackNamed(under, over []any) []any {
 			stacked[i] = stackValues(stacked[i], item)
 			continue
 		}
-		position[nameOf(item)] = len(stacked)
 		stacked = append(stacked, stackValues(nil, item))
 	}
 	return stacked

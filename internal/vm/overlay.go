@@ -53,7 +53,7 @@ type overlayFields struct {
 
 type instanceFields kubevirtv1.VirtualMachineInstanceSpec
 
-// DecodeOverlay reads the overlay, and refuses fields that KubeVirt doesn't know and items that would be lost.
+// DecodeOverlay reads the overlay, and refuses fields that KubeVirt doesn't know.
 func DecodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw != nil && len(raw.Raw) > MaxOverlay {
 		return nil, fmt.Errorf("%s: it is longer than %d KiB; make it shorter", OverlayPath, MaxOverlay>>10)
@@ -71,20 +71,7 @@ func DecodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
 	if len(strict) > 0 {
 		return nil, errors.Join(strict...)
 	}
-	object, err := jsonmerge.Object(raw.Raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", OverlayPath, err)
-	}
-	return object, errors.Join(duplicates(object)...)
-}
-
-// duplicates are errors for names that several items of one list have: only the last would be left of them.
-func duplicates(object map[string]any) (errs []error) {
-	for _, d := range jsonmerge.Duplicates(object) {
-		errs = append(errs, fmt.Errorf("%s.%s: several items are named %q; lists whose items have names are merged by name, "+
-			"so give each another", OverlayPath, d.Path, d.Name))
-	}
-	return errs
+	return jsonmerge.Object(raw.Raw)
 }
 
 func mergeSpec(base *kubevirtv1.VirtualMachineSpec, over map[string]any) (*kubevirtv1.VirtualMachineSpec, error) {

@@ -121,12 +121,6 @@ func TestOverlayIsRefused(t *testing.T) {
 			`unknown field "template.spec.domain.devices.disks[0].dsk"`,
 			"kubectl explain",
 		},
-		"items with one name": {
-			`{"template":{"spec":{"readinessProbe":{"httpGet":{"port":80,"httpHeaders":[{"name":"X","value":"1"},` +
-				`{"name":"X","value":"2"}]}}}}}`,
-			`spec.template.virtualMachine.template.spec.readinessProbe.httpGet.httpHeaders: several items are named "X"`,
-			"give each another",
-		},
 		"a wrong case":  {`{"template":{"Spec":{}}}`, `unknown field "template.Spec"`, ""},
 		"a key twice":   {`{"running":true,"running":true}`, `duplicate field "running"`, ""},
 		"a wrong kind":  {`{"template":{"spec":{"hostname":1}}}`, "not a KubeVirt VirtualMachineSpec", "hostname"},
