@@ -11,8 +11,12 @@ import (
 // to be one that only this Pod reaches, and whoever may forward its ports.
 func bindPprofAddress(fs *flag.FlagSet, to *string) {
 	fs.Func("pprof-bind-address",
-		"loopback address to serve Go's profiles on, such as localhost:6060, for kubectl port-forward; unset: none",
+		"loopback address to serve Go's profiles on, such as localhost:6060, for kubectl port-forward; unset or 0: none",
 		func(text string) error {
+			if text == "" || text == "0" {
+				*to = ""
+				return nil
+			}
 			host, port, err := net.SplitHostPort(text)
 			if err != nil {
 				return fmt.Errorf("give host and port, such as localhost:6060: %w", err)

@@ -24,7 +24,9 @@ func TestProfilesAreServedToThisHostAlone(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	if c, err := controllers.ParseFlags(nil); err != nil || c.PprofAddress != "" {
-		t.Errorf("profiles are served on %q unasked, %v", c.PprofAddress, err)
+	for _, none := range [][]string{nil, {"--pprof-bind-address="}, {"--pprof-bind-address=0"}} {
+		if c, err := controllers.ParseFlags(none); err != nil || c.PprofAddress != "" {
+			t.Errorf("%v: profiles are served on %q, %v", none, c.PprofAddress, err)
+		}
 	}
 }

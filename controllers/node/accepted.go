@@ -12,33 +12,35 @@ import (
 // accepted is what Nomad has been asked and has accepted for a member's drain request. Another process sends it again,
 // and counts from then.
 type accepted struct {
-	request       drainKey
+	request       string
+	policy        sentPolicy
 	cordon, drain nodestate.Accepted
 	stop          nodestate.Stop
 	extended      bool // it was given more time since
 }
 
-// drainKey is a drain request, and what of its policy is sent to Nomad.
-type drainKey struct {
-	id               string
+// sentPolicy is what of a drain's policy is sent to Nomad.
+type sentPolicy struct {
 	onTimeout        v1alpha1.DrainTimeoutAction
 	ignoreSystemJobs bool
 }
 
-func keyOf(n nodestate.Node) drainKey {
-	if n.Drain == nil {
-		return drainKey{}
-	}
-	return drainKey{n.Drain.ID, n.DrainOnTimeout(), n.Policy.IgnoreSystemJobs}
-}
-
-// acceptedFor returns what Nomad has accepted for the member's present drain request.
+// acceptedFor returns what Nomad has accepted for the member's present drain request. A drain whose policy has changed
+// since is sent anew, and is no new one.
 func (r *Reconciler) acceptedFor(n *v1alpha1.NomadNode) accepted {
-	key := keyOf(nodestate.Of(n))
-	if is, _ := r.accepted.Get(client.ObjectKeyFromObject(n)); is.request == key {
-		return is
+	state := nodestate.Of(n)
+	if state.Drain == nil {
+		return accepted{}
 	}
-	return accepted{request: key}
+	policy := sentPolicy{state.DrainOnTimeout(), state.Policy.IgnoreSystemJobs}
+	is, _ := r.accepted.Get(client.ObjectKeyFromObject(n))
+	switch {
+	case is.request != state.Drain.ID:
+		return accepted{request: state.Drain.ID, policy: policy}
+	case is.policy != policy:
+		is.policy, is.drain.Last, is.stop = policy, is.drain.First, nodestate.Stop{}
+	}
+	return is
 }
 
 // noteAccepted has note change that. A member is reconciled by one worker at a time.

@@ -213,24 +213,28 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 // describes the member, and the leader isn't asked all the time. But the two may differ for as long as a job likes: the
 // view doesn't have an allocation that has failed and whose poststop task runs. A member whose time is over goes.
 func (r *Reconciler) byLeader(ctx context.Context, s *scope, leads nodestate.Nomad, out *member.Outcome) error {
-	// What Nomad would have to stop is over, so that no job was promised time for that.
-	stopped := leads
-	stopped.StopTime = new(time.Duration)
-	out.Nomad = &stopped
-	led := *s
-	led.observed = out.After(s.observed)
-	if d := r.Next(led.observed); d.Step == member.MarkDrained && d.Unchecked {
+	out.Nomad = &leads
+	after := out.After(s.observed)
+	after.Nomad.StopTime = new(time.Duration) // how long that takes isn't asked while the view is empty
+	if after.Node.Drain != nil && !after.Nomad.KeepsRunning() {
+		after.Stop.Accepted = after.Node.Drain.DeadlineTime.Time // what Nomad would have to stop is over
+	}
+	d := r.Next(after)
+	if d.Step == member.MarkDrained && d.Unchecked {
+		out.Nomad = &after.Nomad
 		return r.writeDrained(ctx, s, d, out)
 	}
-	out.Nomad, out.RetryAfter = &leads, viewRetry
-	if !member.Overruns(led.observed) {
-		return nil
+	var err error
+	if d.Step == member.Drain && !after.Now.Before(after.Node.Drain.DeadlineTime.Time) { // the view may never catch up
+		led := *s
+		led.observed, out.Nomad = after, nil
+		err = r.drain(ctx, &led, d, out)
 	}
-	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
-		return err
+	if out.Nomad == nil {
+		out.Nomad = &leads
 	}
-	_, err := r.sendDrain(ctx, &led)
-	return ignoreNodeNotFound(err)
+	out.RetryAfter = viewRetry
+	return err
 }
 
 // writeDrained writes how the drain ended.

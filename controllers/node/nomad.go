@@ -111,18 +111,22 @@ func (r *Reconciler) sendDrain(ctx context.Context, s *scope) (sent bool, err er
 		r.noteAskedToStop(s)
 	}
 	sent, err = s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, ask)
-	if err != nil {
+	switch {
+	case errors.Is(err, nomad.ErrNodeEligible): // the view may be older
+		return false, nil
+	case err != nil:
+		if _, waits := errors.AsType[*nomad.BusyError](err); stops && !waits {
+			r.noteRefusedToStop(s)
+		}
 		return sent, err
 	}
-	// If nothing was sent, Nomad has it, though its list may not show it yet; or the node is eligible.
-	if sent || nodestate.Of(s.node).Cordoned() || member.Overruns(s.observed) {
-		r.noteAccepted(s.node, func(a *accepted, now time.Time) {
-			a.drain = a.drain.At(now)
-			if stops {
-				a.stop.Accepted = now
-			}
-		})
-	}
+	// If nothing was sent, Nomad has it, though its list may not show it yet.
+	r.noteAccepted(s.node, func(a *accepted, now time.Time) {
+		a.drain = a.drain.At(now)
+		if stops {
+			a.stop.Accepted = now
+		}
+	})
 	return sent, nil
 }
 
@@ -131,6 +135,15 @@ func (r *Reconciler) noteAskedToStop(s *scope) {
 	if s.observed.Stop.Asked.Before(s.node.Spec.Drain.DeadlineTime.Time) {
 		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.stop.Asked = now })
 	}
+}
+
+// noteRefusedToStop notes when Nomad first didn't stop what is left at the deadline, though it was asked to.
+func (r *Reconciler) noteRefusedToStop(s *scope) {
+	r.noteAccepted(s.node, func(a *accepted, now time.Time) {
+		if a.stop.Refused.Before(s.node.Spec.Drain.DeadlineTime.Time) {
+			a.stop.Refused = now
+		}
+	})
 }
 
 // stillLeft asks Nomad's leader if a drain that is complete has left something running, because the list may be older.
@@ -149,6 +162,7 @@ func (r *Reconciler) stillLeft(ctx context.Context, s *scope, out *member.Outcom
 		return true, nil
 	}
 	r.noteAskedToStop(s)
+	r.noteRefusedToStop(s)
 	out.RetryAfter = viewRetry // the view catches up in a moment
 	return false, nil
 }

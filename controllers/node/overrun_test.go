@@ -31,6 +31,9 @@ func (l *leader) Get(nomad.Connection) nomad.Cluster { return l }
 
 func (l *leader) Drain(_ context.Context, _ string, o nomad.DrainOptions) (bool, error) {
 	l.asked++
+	if o.LeavesAlone(l.node) {
+		return false, nomad.ErrNodeEligible
+	}
 	now := l.fixture.clock.Now()
 	o, due := nomad.DrainToSend(l.node, o, now)
 	if !due {
@@ -169,5 +172,164 @@ func TestWhatACompleteDrainHasLeftIsStopped(t *testing.T) {
 				t.Errorf("drains were sent with %v", l.sent)
 			}
 		})
+	}
+}
+
+// cordoning is a leader that also takes cordons.
+type cordoning struct{ *leader }
+
+func (c cordoning) Get(nomad.Connection) nomad.Cluster { return c }
+
+func (c cordoning) Cordon(context.Context, string) error { c.node.Eligible = false; return nil }
+
+// An operator had made the node ineligible, and now cancels our drain and makes it eligible, which the list doesn't
+// show yet. Nothing is sent, and nothing was accepted.
+func TestNothingSentIsNothingAccepted(t *testing.T) {
+	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+	s.nomad.view.Nodes[testNodeID].LastDrain.OnTimeout = nomad.TimeoutForce
+	l := leads(s)
+	s.Connections.Clusters = cordoning{l}
+	last := *l.node.LastDrain
+	last.Status = nomad.DrainCanceled
+	l.node.Draining, l.node.Eligible, l.node.LastDrain = false, true, &last
+	s.at(14*time.Minute + 10*time.Second)
+	s.reconcile(t) // by the list it runs on
+	t.Logf("asked %d, sent %v, %+v", l.asked, l.sent, s.acceptedFor(s.node(t)).stop)
+	for d := 14*time.Minute + 11*time.Second; d < 20*time.Minute; d += time.Second {
+		l.shows()
+		s.nomad.inside.Node = l.node
+		s.at(d)
+		s.reconcile(t)
+		if got := s.node(t).Status.DrainResult; got != "" {
+			if len(l.sent) == 0 {
+				t.Errorf("%s: it ended with %q, and Nomad was never asked to stop what is left", d, got)
+			}
+			return
+		}
+	}
+	t.Error("it doesn't end")
+}
+
+// An operator had made the node ineligible, and Nomad has all that is asked for. Its list is older.
+func TestWhatNomadHasIsNotAskedForAllTheTime(t *testing.T) {
+	retain := &nomad.Drain{Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutRetain, StartedAt: now}
+	others := &nomad.Drain{Status: nomad.DrainDraining, StartedAt: now.Add(-time.Hour)}
+	for name, c := range map[string]struct {
+		last     *nomad.Drain
+		draining bool
+		from     time.Duration
+	}{
+		"policy changed, before the deadline": {retain, true, time.Minute},
+		"somebody else's, at the deadline":    {others, true, 14 * time.Minute},
+		"drain not listed yet":                {nil, false, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+			l := leads(s)
+			l.node.StopsNow = true
+			s.nomad.inside.Node = l.node
+			n := s.nomad.view.Nodes[testNodeID]
+			n.LastDrain, n.Draining = c.last, c.draining
+			s.nomad.view.Nodes[testNodeID] = n
+			s.runUntil(t, c.from, c.from+30*time.Second)
+			if l.asked > 10 || len(l.sent) > 0 {
+				t.Errorf("in 30 s Nomad was asked %d times, and %v was sent", l.asked, l.sent)
+			}
+		})
+	}
+}
+
+// By the list the node is empty, by the leader a poststop task runs, and Nomad keeps the drain open.
+func TestPoststopUnderAnOpenDrainHoldsNoMember(t *testing.T) {
+	for name, last := range map[string]*nomad.Drain{
+		"ours":            {Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce, StartedAt: now},
+		"somebody else's": {Status: nomad.DrainDraining, StartedAt: now.Add(-time.Hour)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true})
+			n := s.nomad.view.Nodes[testNodeID]
+			n.LastDrain = last
+			s.nomad.view.Nodes[testNodeID] = n
+			cleans := alloc
+			cleans.ClientStatus = "failed"
+			s.nomad.inside = nomad.Inspection{Found: true, Node: n, Live: []nomad.Allocation{cleans}}
+			l := leads(s)
+			for d := time.Duration(0); d < 2*time.Hour; d += 10 * time.Second {
+				s.at(d)
+				s.reconcile(t)
+				if got := s.node(t).Status.DrainResult; got != "" {
+					t.Logf("%s: %q, %v sent", d, got, l.sent)
+					return
+				}
+			}
+			t.Errorf("it is held for two hours; Nomad was asked %d times to stop what is left", l.asked)
+		})
+	}
+}
+
+// A drain request that was extended once isn't extended again because ignoreSystemJobs changes.
+func TestChangeOfPolicyExtendsNothing(t *testing.T) {
+	for name, change := range map[string]func(n *v1alpha1.NomadNode){
+		"nothing":          func(*v1alpha1.NomadNode) {},
+		"ignoreSystemJobs": func(n *v1alpha1.NomadNode) { n.Spec.ScaleIn.Drain.IgnoreSystemJobs = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
+					now.Add(14*time.Minute))
+				n.Spec.ScaleIn.Drain.OnTimeout, n.Status.CordonedDrain = v1alpha1.DrainForce, "request-1"
+				s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
+				return running(n, s, nomad.Node{Status: nomad.NodeReady})
+			})
+			s.reconcile(t) // accepted, and never shown
+			for d := 15 * time.Second; d <= 13*time.Minute+50*time.Second; d += 15 * time.Second {
+				s.at(d)
+				s.reconcile(t)
+			}
+			if got := s.node(t).Spec.Drain.DeadlineTime.Time; !got.Equal(now.Add(14 * time.Minute)) {
+				t.Fatalf("extended to %s", got)
+			}
+			n := s.node(t)
+			change(n)
+			if err := s.Client.Update(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+			s.at(13*time.Minute + 52*time.Second)
+			s.reconcile(t)
+			if got := s.node(t).Spec.Drain.DeadlineTime.Time; !got.Equal(now.Add(14 * time.Minute)) {
+				t.Errorf("its drain was accepted in time, and it is extended to %s", got)
+			}
+		})
+	}
+}
+
+// busy is a Nomad that is slow: all turns are others' for a while.
+type busy struct {
+	*leader
+	until time.Duration
+	tries int
+}
+
+func (b *busy) Get(nomad.Connection) nomad.Cluster { return b }
+
+func (b *busy) Drain(ctx context.Context, id string, o nomad.DrainOptions) (bool, error) {
+	b.tries++
+	if b.fixture.clock.Now().Before(now.Add(b.until)) {
+		return false, &nomad.BusyError{}
+	}
+	return b.leader.Drain(ctx, id, o)
+}
+
+// Who waits for a turn at a slow Nomad hasn't asked it yet, and Nomad has refused nothing.
+func TestWaitingForATurnIsNoRefusal(t *testing.T) {
+	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+	l := &busy{leader: leads(s), until: 14*time.Minute + time.Minute}
+	l.node.ForceDeadline = now.Add(time.Hour)
+	s.Connections.Clusters = l
+	if got := s.runUntil(t, 14*time.Minute, 15*time.Minute+30*time.Second); got != "" {
+		t.Errorf("it ended with %q after %d tries for a turn; sent: %v", got, l.tries, l.sent)
+	}
+	if len(l.sent) != 1 {
+		t.Errorf("sent: %v", l.sent)
 	}
 }

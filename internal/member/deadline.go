@@ -57,7 +57,7 @@ func forcedTime(o nodestate.State) time.Time {
 	switch {
 	case !o.DrainRequested(), o.Node.DrainOnTimeout() == v1alpha1.DrainRetain, !pastDeadline(o):
 		return time.Time{}
-	case !o.Nomad.Known, !o.Nomad.Registered, !drainSent(o), mustChange(o), mayStopLater(o):
+	case !o.Nomad.Known, !o.Nomad.Registered, !drainSent(o), mustChange(o), runsOn(o):
 		return o.Node.ForcedTime
 	}
 	since := stopsSince(o)

@@ -366,6 +366,10 @@ func atTheLatest(o nodestate.State) string {
 	if o.Node.Drain == nil || !pastDeadline(o) || o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
+	if Overruns(o) || mustChange(o) {
+		return " The drain deadline has passed and onTimeout is Force: Nomad is asked to stop them, and then they have the " +
+			"time for that which their jobs were promised."
+	}
 	return " The drain deadline has passed and onTimeout is Force: " +
 		"they have the time to stop that their jobs were promised, and the member goes at " + stamp(latestForceEnd(o)) +
 		" at the latest."

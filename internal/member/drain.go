@@ -168,22 +168,28 @@ func drainSent(o nodestate.State) bool {
 }
 
 // mustForce is true when the deadline has passed during somebody else's drain, because Nomad doesn't know our deadline
-// then. If the allocations can't be listed, the node may have some.
+// then.
 func mustForce(o nodestate.State) bool {
 	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && pastDeadline(o) &&
-		o.Nomad.DrainID != o.Node.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
+		o.Nomad.DrainID != o.Node.Drain.ID
 }
 
-// mustChange is true for a drain that must be sent anew, as it is to be, until Nomad has accepted to stop what is left.
-func mustChange(o nodestate.State) bool { return !stopsAtOnce(o) && (mustForce(o) || policyChanged(o)) }
+// mustChange is true for a drain that must be sent anew, as it is to be, as long as something may be left: until Nomad
+// has accepted to stop that, or has refused to for too long.
+func mustChange(o nodestate.State) bool {
+	return mayHaveLeft(o) && !stopsAtOnce(o) && mayAskToStop(o) && (mustForce(o) || policyChanged(o))
+}
 
 // sendChange has that drain sent. If Nomad has accepted it and shows another one, it is sent again after longer and
-// longer pauses.
+// longer pauses, and gets no more time.
 func sendChange(o nodestate.State) Decision {
+	if o.Drain.First.IsZero() {
+		return sendFirst(o)
+	}
 	if wake := o.Drain.RepeatIn(o.Now); wake > 0 {
 		return Decision{Step: Wait, Wake: wake}
 	}
-	return sendFirst(o)
+	return Decision{Step: Drain}
 }
 
 // policyChanged is true when the drain policy differs from what our drain told Nomad. Nomad must learn of it: a drain

@@ -217,6 +217,15 @@ func asks(o *nodestate.State) {
 	}
 }
 
+// refuses is Nomad, which refuses the drain that is sent now.
+func refuses(o *nodestate.State) {
+	asks(o)
+	if o.Stop.Refused.IsZero() {
+		o.Stop.Refused = o.Stop.Asked
+	}
+	o.Now = o.Now.Add(5 * time.Second)
+}
+
 // sentBefore is a drain that was sent before its deadline, and not since.
 func sentBefore(o *nodestate.State) { o.Drain.Last, o.Stop = o.Drain.First, nodestate.Stop{} }
 

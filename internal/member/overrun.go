@@ -16,16 +16,15 @@ const overrunAfter = 10 * time.Second
 // marked as ours; or the deadline was brought forward, or Nomad was away when it came. Nomad is asked to stop at once
 // what is left. That has its time to stop from then on.
 func Overruns(o nodestate.State) bool {
-	return runsOn(o) && untilOverrun(o) <= 0 && o.Nomad.Status != "down" && mayAskToStop(o) &&
-		(!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
+	return runsOn(o) && untilOverrun(o) <= 0 && mayHaveLeft(o)
 }
 
-// runsOn is true if Nomad still shows the forced drain as running, or has left something running by it, and hasn't
-// accepted since the deadline that it stops what is left.
+// runsOn is true if Nomad still shows the forced drain as running, or has left something running by it, and may yet be
+// asked to stop at the deadline what is left. It can't reach a node that is down.
 func runsOn(o nodestate.State) bool {
 	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && o.Nomad.DrainID == o.Node.Drain.ID &&
-		(o.Nomad.Draining || LeavesRunning(o)) &&
-		!stopsAtOnce(o) && o.Node.ForcedTime.Before(o.Node.Drain.DeadlineTime.Time)
+		(o.Nomad.Draining || LeavesRunning(o)) && o.Nomad.Status != "down" &&
+		!stopsAtOnce(o) && mayAskToStop(o) && o.Node.ForcedTime.Before(o.Node.Drain.DeadlineTime.Time)
 }
 
 // LeavesRunning is true if Nomad calls the drain complete and hasn't asked something to stop that is waited for.
@@ -33,9 +32,6 @@ func LeavesRunning(o nodestate.State) bool {
 	return o.Nomad.DrainCompleted && o.Nomad.LiveKnown &&
 		slices.ContainsFunc(waitedFor(o), func(a nodestate.Allocation) bool { return a.KeptRunning })
 }
-
-// mayStopLater is true while Nomad may yet be asked to stop what is left, from when on that has its time.
-func mayStopLater(o nodestate.State) bool { return untilOverrun(o) > 0 || Overruns(o) }
 
 // untilOverrun is how much longer a drain that runs on may be about to end by itself.
 func untilOverrun(o nodestate.State) time.Duration {
@@ -52,14 +48,21 @@ func stopsAtOnce(o nodestate.State) bool {
 }
 
 // mayAskToStop is true until Nomad has refused for ForceGrace to stop what is left. Then the member goes all the same.
-// What was asked before Nomad was away doesn't count, but for MaxGrace in all.
+// What was refused before Nomad was away doesn't count, but for MaxGrace in all.
 func mayAskToStop(o nodestate.State) bool {
-	since := o.Stop.Asked
-	if since.Before(o.Node.Drain.DeadlineTime.Time) {
-		return true
-	}
+	deadline, since := o.Node.Drain.DeadlineTime.Time, o.Stop.Refused
 	if o.NomadRecovered.After(since) {
 		since = o.NomadRecovered
 	}
-	return o.Now.Before(since.Add(ForceGrace)) && o.Now.Before(o.Stop.Asked.Add(MaxGrace))
+	switch {
+	case o.Stop.Asked.Before(deadline):
+		return true
+	case !o.Now.Before(o.Stop.Asked.Add(MaxGrace)):
+		return false
+	default:
+		return o.Stop.Refused.Before(deadline) || o.Now.Before(since.Add(ForceGrace))
+	}
 }
+
+// mayHaveLeft is true unless it is known that nothing is left that the drain waits for.
+func mayHaveLeft(o nodestate.State) bool { return !o.Nomad.LiveKnown || len(waitedFor(o)) > 0 }

@@ -1,11 +1,13 @@
 package member_test
 
 import (
+	"regexp"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
@@ -18,9 +20,9 @@ func recovered(since time.Duration) change {
 	return func(o *nodestate.State) { o.NomadRecovered = o.Now.Add(-since) }
 }
 
-// askedToStop is a Nomad that was asked, so long ago, to stop what is left.
+// askedToStop is a Nomad that was asked, so long ago, to stop what is left, and refused.
 func askedToStop(since time.Duration) change {
-	return func(o *nodestate.State) { o.Stop.Asked = o.Now.Add(-since) }
+	return func(o *nodestate.State) { o.Stop.Asked, o.Stop.Refused = o.Now.Add(-since), o.Now.Add(-since) }
 }
 
 // running are system jobs' allocations that Nomad hasn't asked to stop.
@@ -63,6 +65,10 @@ func TestDrainThatRunsOnIsAskedFor(t *testing.T) {
 		{name: "refused again and again", o: draining(service("web"), long, sentBefore, askedToStop(grace-time.Second)),
 			step: member.Drain},
 		{name: "and too often", o: draining(service("web"), long, sentBefore, askedToStop(grace)), step: member.MarkDrained},
+		{name: "not refused, for want of a turn", o: draining(service("web"), long, sentBefore, askedToStop(29*time.Minute),
+			func(o *nodestate.State) { o.Stop.Refused = time.Time{} }), step: member.Drain},
+		{name: "nor in half an hour", o: draining(service("web"), long, sentBefore, askedToStop(30*time.Minute),
+			func(o *nodestate.State) { o.Stop.Refused = time.Time{} }), step: member.MarkDrained},
 		{name: "before Nomad was away", o: draining(service("web"), long, sentBefore, askedToStop(10*time.Minute),
 			recovered(grace-time.Second)), step: member.Drain},
 		{name: "for half an hour in all", o: draining(service("web"), long, sentBefore, askedToStop(30*time.Minute),
@@ -107,6 +113,8 @@ func live(t *testing.T, o nodestate.State, sends, eachTime func(*nodestate.State
 			drains++
 			sends(&o)
 			o.Now = o.Now.Add(200 * time.Millisecond)
+		case d.Step == member.ExtendDrain:
+			t.Fatal("it is given more time")
 		case d.Wake <= 0:
 			t.Fatalf("%s, and wakes in %s", d.Step, d.Wake)
 		default:
@@ -129,10 +137,10 @@ func TestDrainThatRunsOnEnds(t *testing.T) {
 			o.NomadRecovered, o.Drain, o.Stop = o.Now, nodestate.Accepted{}, nodestate.Stop{}
 		}
 	}
-	refuses := func(o *nodestate.State) {
-		asks(o)
-		o.Now = o.Now.Add(5 * time.Second)
-	}
+	updated := func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now }
+	begunAgain := func(o *nodestate.State) { o.Nomad.DrainStarted = o.Now.Truncate(time.Minute) }
+	inTime := func(o *nodestate.State) { o.Drain = nodestate.Accepted{First: o.Now, Last: o.Now} }
+	undone := func(o *nodestate.State) { o.Nomad.Draining = false }
 	nothing := func(*nodestate.State) {}
 	policyNotShown := func(o *nodestate.State) { o.Nomad.DrainOnTimeout = "Retain" }
 	for name, c := range map[string]struct {
@@ -141,21 +149,58 @@ func TestDrainThatRunsOnEnds(t *testing.T) {
 		time            time.Duration
 		drains          int
 	}{
-		"accepted":                          {draining(service("web"), overdue(0), sentBefore), accepts, nothing, grace + overrun, 1},
-		"a day late, and unknown till then": {draining(service("web"), overdue(24*time.Hour), sentBefore), accepts, restarts, grace, 1},
-		"the process restarts":              {draining(service("web"), overdue(0), sentBefore), accepts, restarts, grace + overrun, 1},
-		"refused":                           {draining(service("web"), overdue(0), sentBefore), refuses, nothing, grace + overrun, 8},
-		"refused while leaders change":      {draining(service("web"), overdue(0), sentBefore), refuses, leaderChanges, 30 * time.Minute, 350},
-		"somebody else's comes back":        {draining(service("web"), overdue(0), sentBefore, othersDrain), accepts, nothing, grace, 1},
-		"its policy isn't shown":            {draining(service("web"), overdue(0), sentBefore, policyNotShown), accepts, nothing, grace, 1},
+		"accepted":                            {draining(service("web"), overdue(0), sentBefore), accepts, nothing, grace + overrun, 1},
+		"a day late, and unknown till then":   {draining(service("web"), overdue(24*time.Hour), sentBefore), accepts, restarts, grace, 1},
+		"the process restarts":                {draining(service("web"), overdue(0), sentBefore), accepts, restarts, grace + overrun, 1},
+		"refused":                             {draining(service("web"), overdue(0), sentBefore), refuses, nothing, grace + overrun, 8},
+		"refused, of somebody else's":         {draining(service("web"), overdue(0), sentBefore, othersDrain), refuses, nothing, grace, 9},
+		"refused, and its policy isn't shown": {draining(service("web"), overdue(0), sentBefore, policyNotShown), refuses, nothing, grace, 9},
+		"refused, and canceled":               {draining(service("web"), overdue(0), sentBefore, undone), refuses, nothing, grace, 9},
+		"refused, and updated all the time":   {draining(service("web"), overdue(0), sentBefore), refuses, updated, 2*grace + overrun, 8},
+		"updated all the time, and down":      {draining(service("web"), overdue(0), sentBefore, nodeDown), refuses, updated, grace, 0},
+		"somebody else's begins anew, after ours": {draining(service("web"), othersDrain, inTime), accepts, begunAgain,
+			14*time.Minute + grace, 1},
+		"refused while leaders change": {draining(service("web"), overdue(0), sentBefore), refuses, leaderChanges, 30 * time.Minute, 350},
+		"somebody else's comes back":   {draining(service("web"), overdue(0), sentBefore, othersDrain), accepts, nothing, grace, 1},
+		"its policy isn't shown":       {draining(service("web"), overdue(0), sentBefore, policyNotShown), accepts, nothing, grace, 1},
 		"nor is it before the deadline": {draining(service("web"), overdue(-10*time.Minute), policyNotShown), accepts, nothing,
 			10*time.Minute + grace, 60},
 	} {
 		t.Run(name, func(t *testing.T) {
 			took, drains := live(t, c.o, c.sends, c.eachTime)
-			if took < c.time-2*time.Second || took > c.time+20*time.Second || drains < 1 || drains > c.drains {
+			if took < c.time-2*time.Second || took > c.time+20*time.Second || drains > c.drains {
 				t.Errorf("it took %s (want %s), and %d drains (at most %d)", took, c.time, drains, c.drains)
 			}
 		})
+	}
+}
+
+// Of an empty member Nomad needs to be asked nothing, whatever it shows of a policy that has changed.
+func TestEmptyMemberWhosePolicyIsNotShownGoes(t *testing.T) {
+	for name, o := range map[string]nodestate.State{
+		"Force":  with(draining(nil), func(o *nodestate.State) { o.Nomad.DrainOnTimeout = "Retain" }),
+		"Retain": with(draining(nil, retain), func(o *nodestate.State) { o.Nomad.DrainOnTimeout = "Force" }),
+	} {
+		if d := decide(o); d.Step != member.MarkDrained {
+			t.Errorf("%s: %s", name, d.Step)
+		}
+	}
+}
+
+// The time that is said for the end of a drain is to come.
+func TestSaidEndOfADrainIsToCome(t *testing.T) {
+	stamps := regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	for name, o := range map[string]nodestate.State{
+		"looked at late":   draining(service("web"), overdue(time.Hour), sentBefore),
+		"refused":          draining(service("web"), overdue(time.Hour), sentBefore, askedToStop(20*time.Second)),
+		"accepted":         draining(service("web"), overdue(time.Hour), sentBefore, accepts),
+		"Retain until now": draining(service("web"), overdue(time.Hour), sentBefore, func(o *nodestate.State) { o.Nomad.DrainOnTimeout = "Retain" }),
+	} {
+		message := decide(o).Conditions[v1alpha1.NodeDrainCompleted].Message
+		for _, stamp := range stamps.FindAllString(message, -1) {
+			if at, err := time.Parse(time.RFC3339, stamp); err != nil || at.Before(o.Now) {
+				t.Errorf("%s: it is %s: %q", name, o.Now.Format(time.RFC3339), message)
+			}
+		}
 	}
 }

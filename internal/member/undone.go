@@ -28,7 +28,7 @@ func send(o nodestate.State) Decision {
 	}
 	wake := o.Drain.RepeatIn(o.Now)
 	switch forces := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain; {
-	case forces && stopsAtOnce(o) && !Rechecks(o):
+	case forces && (stopsAtOnce(o) || !mayAskToStop(o)) && !Rechecks(o):
 		if wake = undoneEnd(o).Sub(o.Now); wake <= 0 {
 			return markDrained(true, v1alpha1.DrainDeadlinePassed,
 				"The drain deadline has passed and onTimeout is Force. Nomad has accepted the drain, but doesn't show it.")

@@ -13,9 +13,10 @@ const (
 // knows; zero: not yet.
 type Accepted struct{ First, Last time.Time }
 
-// Stop is when Nomad was first asked, and last accepted, to stop at once what a drain has left at its deadline, as far
-// as this process knows; zero: not yet.
-type Stop struct{ Asked, Accepted time.Time }
+// Stop is when Nomad was first asked, first refused, and last accepted to stop at once what a drain has left at its
+// deadline, as far as this process knows; zero: not yet. Whoever waits for a turn at a slow Nomad has asked, and nothing
+// was refused.
+type Stop struct{ Asked, Refused, Accepted time.Time }
 
 // At notes that it was accepted now.
 func (a Accepted) At(now time.Time) Accepted {

@@ -245,6 +245,11 @@ type Allocation struct {
 	Name string
 }
 
+// KeepsRunning is true if Nomad wants one of the node's allocations to run on.
+func (n Nomad) KeepsRunning() bool {
+	return slices.ContainsFunc(n.Live, func(a Allocation) bool { return a.KeptRunning })
+}
+
 // IDTaken is true if the member's ID belongs to an external node in Nomad: unknown is not gone, so while Nomad can't be
 // asked what was written last counts.
 func (s State) IDTaken() bool {

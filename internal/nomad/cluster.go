@@ -43,7 +43,7 @@ type Cluster interface {
 	// Drain starts to drain a node, unless the node drains or has drained already for the same DrainID: Nomad would count
 	// the deadline from the start again. A drain that somebody else started is taken over. A drain of the same DrainID is
 	// sent again if it was sent with a deadline and is to have none, or the other way round. It returns whether it sent a
-	// drain.
+	// drain; if not, Nomad has it. ErrNodeEligible: nothing was sent, because of OnlyIneligible.
 	Drain(ctx context.Context, nodeID string, d DrainOptions) (sent bool, err error)
 	// ResendDrain sends the drain again, to wake one that Nomad has forgotten. The deadline of a drain of this DrainID
 	// doesn't move later. ErrNotDraining: nothing was sent, because the drain has ended or been canceled meanwhile.

@@ -16,6 +16,9 @@ func (r *remote) drain(ctx context.Context, nodeID string, d DrainOptions,
 	if err != nil {
 		return false, err
 	}
+	if d.LeavesAlone(node) {
+		return false, fmt.Errorf("drain node %s: %w", nodeID, ErrNodeEligible)
+	}
 	send, due := DrainToSend(node, d, now())
 	if !due {
 		return false, nil

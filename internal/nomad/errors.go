@@ -28,6 +28,8 @@ var (
 	ErrUnreachable = errors.New("no answer from Nomad")
 	// ErrNotDraining: a drain isn't sent again, because the node doesn't drain under it any more.
 	ErrNotDraining = errors.New("the node doesn't drain any more")
+	// ErrNodeEligible: a drain that is for an ineligible node isn't sent, because the node is eligible.
+	ErrNodeEligible = errors.New("the node is eligible")
 )
 
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.

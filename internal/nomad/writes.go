@@ -23,7 +23,7 @@ const (
 //
 // The node is as the leader has it, with its ForceDeadline.
 func DrainToSend(n Node, d DrainOptions, now time.Time) (DrainOptions, bool) {
-	if d.startedOn(n) && d.satisfiedBy(n) || d.OnlyIneligible && n.Eligible {
+	if d.startedOn(n) && d.satisfiedBy(n) || d.LeavesAlone(n) {
 		return DrainOptions{}, false
 	}
 	if d.NoDeadline {
@@ -31,6 +31,9 @@ func DrainToSend(n Node, d DrainOptions, now time.Time) (DrainOptions, bool) {
 	}
 	return d.keepDeadline(n, now), true
 }
+
+// LeavesAlone reports if no drain is to be sent to the node, because it is eligible and d is for an ineligible one.
+func (d DrainOptions) LeavesAlone(n Node) bool { return d.OnlyIneligible && n.Eligible }
 
 // DrainToResend is what to send for Nomad to continue a drain that it has lost track of. It is false if nothing is to
 // be sent: the node doesn't drain any more, or somebody else drains it and the deadline of d hasn't passed. The drain
@@ -71,7 +74,11 @@ func (d DrainOptions) satisfiedBy(n Node) bool {
 
 // keepDeadline returns d with a deadline that isn't later than that of the node's drain, if that has the same DrainID.
 func (d DrainOptions) keepDeadline(n Node, now time.Time) DrainOptions {
-	if !d.startedOn(n) || n.ForceDeadline.IsZero() {
+	switch {
+	case !d.startedOn(n), n.ForceDeadline.IsZero() && !n.StopsNow:
+		return d
+	case n.StopsNow:
+		d.Remaining, d.NoDeadline = 0, false
 		return d
 	}
 	left := n.ForceDeadline.Sub(now) - resendMargin

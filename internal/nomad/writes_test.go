@@ -157,3 +157,15 @@ func TestDrainLeavesAnEligibleNodeAloneUnlessThatIsWrittenDown(t *testing.T) {
 		t.Error("one that an operator made ineligible isn't drained")
 	}
 }
+
+// Somebody has told Nomad to stop at once what is left. A change of ignoreSystemJobs takes that back.
+func TestStopAtOnceIsKept(t *testing.T) {
+	n := Node{Draining: true, StopsNow: true, LastDrain: &Drain{Status: DrainDraining, DrainID: "i", OnTimeout: TimeoutForce}}
+	d, due := DrainToSend(n, DrainOptions{DrainID: "i", Remaining: 30 * time.Minute, IgnoreSystemJobs: true}, writesNow)
+	if !due || d.Deadline() >= 0 {
+		t.Errorf("sent: %t, with %s", due, d.Deadline())
+	}
+	if d, due := DrainToResend(n, DrainOptions{DrainID: "i", Remaining: 30 * time.Minute}, writesNow); !due || d.Deadline() >= 0 {
+		t.Errorf("resent: %t, with %s", due, d.Deadline())
+	}
+}

@@ -239,6 +239,9 @@ func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainOptions) 
 	if err != nil {
 		return false, err
 	}
+	if r.LeavesAlone(x) {
+		return false, nomad.ErrNodeEligible
+	}
 	r, due := nomad.DrainToSend(x, r, c.p.w.now)
 	if !due {
 		return false, nil
