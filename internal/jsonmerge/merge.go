@@ -12,8 +12,8 @@ import (
 
 // Apply lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects
 // are merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one
-// addition: a list in which each item has a name of its own is merged by name. Its items that base has as well are merged in
-// their place, the others follow at the end, so an item can be changed or added but not removed.
+// addition: a list in which each item has a name of its own is merged by name. Its items that base has as well are
+// merged in their place, the others follow at the end, so an item can be changed or added but not removed.
 func Apply(base, over any) any {
 	switch over := over.(type) {
 	case map[string]any:
@@ -73,8 +73,8 @@ func withoutNulls(list []any) []any {
 	return clean
 }
 
-// named reports if each item of a list is an object with a name of its own. A name may be there twice as in a probe's HTTP
-// headers, which are replaced as a whole. An empty list counts as named, so that laying one over changes nothing.
+// named reports if each item of a list is an object with a name of its own. Of a probe's HTTP headers several may have
+// one. An empty list counts as named, so that laying one over changes nothing.
 func named(list []any) bool {
 	seen := make(map[string]bool, len(list))
 	return !slices.ContainsFunc(list, func(item any) bool {
@@ -85,7 +85,8 @@ func named(list []any) bool {
 	})
 }
 
-// namedList is a value if it is a list in which each item has a name of its own; nil: it is none, and nothing of it stays.
+// namedList is a value if it is a list in which each item has a name of its own; nil: it is none, and nothing of it
+// stays.
 func namedList(value any) []any {
 	if list, ok := value.([]any); ok && named(list) {
 		return list

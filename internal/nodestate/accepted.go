@@ -14,8 +14,8 @@ const (
 type Accepted struct{ First, Last time.Time }
 
 // Stop is when Nomad was first asked, first refused, and last accepted to stop at once what a drain has left at its
-// deadline, as far as this process knows; zero: not yet. Whoever waits for a turn at a slow Nomad has asked, and nothing
-// was refused.
+// deadline, as far as this process knows; zero: not yet. While the request waits for a turn at a slow Nomad, that has
+// been asked and has refused nothing.
 type Stop struct{ Asked, Refused, Accepted time.Time }
 
 // At notes that it was accepted now.
