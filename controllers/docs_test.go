@@ -29,7 +29,7 @@ var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool Te
 	"pool TemplateValid/CertificateNotYetValid ",
 	"pool NomadReachable/TooManyConnections ", "member Joined/NodeIDDiffers ", "pool ScalingOut/NodeIDDiffers ",
 	" Event NodeIDDiffers", "pool UpToDate/CertificateExpires ", " Event CertificateExpires",
-	" Event DryRun", "pool Ready/NomadUnknown "}
+	" Event DryRun"}
 
 // docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
 // docs/messages.txt.
