@@ -132,16 +132,19 @@ func (r *Reconciler) sendDrain(ctx context.Context, s *scope) (sent bool, err er
 
 // noteAskedToStop notes when Nomad was asked first to stop what is left at the deadline.
 func (r *Reconciler) noteAskedToStop(s *scope) {
-	if s.observed.Stop.Asked.Before(s.node.Spec.Drain.DeadlineTime.Time) {
-		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.stop.Asked = now })
-	}
+	r.noteFirst(s, func(a *accepted) *time.Time { return &a.stop.Asked })
 }
 
 // noteRefusedToStop notes when Nomad first didn't stop what is left at the deadline, though it was asked to.
 func (r *Reconciler) noteRefusedToStop(s *scope) {
+	r.noteFirst(s, func(a *accepted) *time.Time { return &a.stop.Refused })
+}
+
+// noteFirst notes the time as that of something, unless that has a time since the deadline.
+func (r *Reconciler) noteFirst(s *scope, of func(*accepted) *time.Time) {
 	r.noteAccepted(s.node, func(a *accepted, now time.Time) {
-		if a.stop.Refused.Before(s.node.Spec.Drain.DeadlineTime.Time) {
-			a.stop.Refused = now
+		if at := of(a); at.Before(s.node.Spec.Drain.DeadlineTime.Time) {
+			*at = now
 		}
 	})
 }
@@ -149,7 +152,7 @@ func (r *Reconciler) noteRefusedToStop(s *scope) {
 // stillLeft asks Nomad's leader if a drain that is complete has left something running, because the list may be older.
 // It returns true if the drain is to be sent.
 func (r *Reconciler) stillLeft(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
-	if !member.Overruns(s.observed) || !member.LeavesRunning(s.observed) {
+	if !member.LeavesRunning(s.observed) {
 		return true, nil
 	}
 	in, err := r.inspect(ctx, s, out)
@@ -268,7 +271,7 @@ func drainRequest(s *scope) nomad.DrainOptions {
 		Remaining:        in.DeadlineTime.Sub(s.observed.Now),
 		NoDeadline:       now.DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
-		LeftRunning:      member.Overruns(s.observed) && member.LeavesRunning(s.observed),
+		LeftRunning:      member.LeavesRunning(s.observed),
 		OnlyIneligible:   !now.Cordoned(), // an operator may have made it eligible since the observation
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,

@@ -5,10 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -53,6 +50,13 @@ func (l *leader) Drain(_ context.Context, _ string, o nomad.DrainOptions) (bool,
 // shows has the list of nodes show what the leader has.
 func (l *leader) shows() { l.view.Nodes[testNodeID] = l.node }
 
+// cordoned is a member whose node is ineligible for its drain request, with an allocation, and whose drain wasn't sent.
+func cordoned() *fixture {
+	s := cordonedUntil(now.Add(14*time.Minute), nomad.Node{Status: nomad.NodeReady})
+	s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
+	return s
+}
+
 // runUntil reconciles whenever it is due, from a time after the beginning until another one, or until the member is
 // drained.
 func (s *fixture) runUntil(t *testing.T, from, until time.Duration) v1alpha1.DrainResult {
@@ -70,13 +74,7 @@ func (s *fixture) runUntil(t *testing.T, from, until time.Duration) v1alpha1.Dra
 // Whoever sets the deadline to the time of the request ends the drain. Nomad, which was sent another one, stops what is
 // left, and then the member goes.
 func TestDeadlineThatIsBroughtForwardReachesNomad(t *testing.T) {
-	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
-			now.Add(14*time.Minute))
-		n.Spec.ScaleIn.Drain.OnTimeout, n.Status.CordonedDrain = v1alpha1.DrainForce, "request-1"
-		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
-		return running(n, s, nomad.Node{Status: nomad.NodeReady})
-	})
+	s := cordoned()
 	l := leads(s)
 	s.reconcile(t)
 	l.shows()
@@ -194,7 +192,6 @@ func TestNothingSentIsNothingAccepted(t *testing.T) {
 	l.node.Draining, l.node.Eligible, l.node.LastDrain = false, true, &last
 	s.at(14*time.Minute + 10*time.Second)
 	s.reconcile(t) // by the list it runs on
-	t.Logf("asked %d, sent %v, %+v", l.asked, l.sent, s.acceptedFor(s.node(t)).stop)
 	for d := 14*time.Minute + 11*time.Second; d < 20*time.Minute; d += time.Second {
 		l.shows()
 		s.nomad.inside.Node = l.node
@@ -274,13 +271,7 @@ func TestChangeOfPolicyExtendsNothing(t *testing.T) {
 		"ignoreSystemJobs": func(n *v1alpha1.NomadNode) { n.Spec.ScaleIn.Drain.IgnoreSystemJobs = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
-					now.Add(14*time.Minute))
-				n.Spec.ScaleIn.Drain.OnTimeout, n.Status.CordonedDrain = v1alpha1.DrainForce, "request-1"
-				s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
-				return running(n, s, nomad.Node{Status: nomad.NodeReady})
-			})
+			s := cordoned()
 			s.reconcile(t) // accepted, and never shown
 			for d := 15 * time.Second; d <= 13*time.Minute+50*time.Second; d += 15 * time.Second {
 				s.at(d)

@@ -58,7 +58,7 @@ func drainIneligible(o nodestate.State) Decision {
 	case mustChange(o):
 		return sendChange(o)
 	case Overruns(o):
-		return sendFirst(o)
+		return Decision{Step: Drain}
 	}
 	return await(o)
 }

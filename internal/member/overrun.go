@@ -23,12 +23,15 @@ func Overruns(o nodestate.State) bool {
 // asked to stop at the deadline what is left. It can't reach a node that is down.
 func runsOn(o nodestate.State) bool {
 	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && o.Nomad.DrainID == o.Node.Drain.ID &&
-		(o.Nomad.Draining || LeavesRunning(o)) && o.Nomad.Status != "down" &&
+		(o.Nomad.Draining || leavesRunning(o)) && o.Nomad.Status != "down" &&
 		!stopsAtOnce(o) && mayAskToStop(o) && o.Node.ForcedTime.Before(o.Node.Drain.DeadlineTime.Time)
 }
 
-// LeavesRunning is true if Nomad calls the drain complete and hasn't asked something to stop that is waited for.
-func LeavesRunning(o nodestate.State) bool {
+// LeavesRunning is true for a drain that overruns because it has ended and has left something running.
+func LeavesRunning(o nodestate.State) bool { return Overruns(o) && leavesRunning(o) }
+
+// leavesRunning is true if Nomad calls the drain complete and hasn't asked something to stop that is waited for.
+func leavesRunning(o nodestate.State) bool {
 	return o.Nomad.DrainCompleted && o.Nomad.LiveKnown &&
 		slices.ContainsFunc(waitedFor(o), func(a nodestate.Allocation) bool { return a.KeptRunning })
 }

@@ -23,7 +23,7 @@ func send(o nodestate.State) Decision {
 	if o.Drain.Last.Before(o.NomadRecovered) && !o.DrainExtended && Overdue(o) {
 		return Decision{Step: ExtendDrain} // Nomad was away since, and may have forgotten it
 	}
-	if !o.Nomad.Eligible && o.Nomad.LiveKnown && len(waitedFor(o)) == 0 { // by somebody else's drain, say
+	if !o.Nomad.Eligible && !mayHaveLeft(o) { // by somebody else's drain, say
 		return markEmpty()
 	}
 	wake := o.Drain.RepeatIn(o.Now)

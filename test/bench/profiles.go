@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -54,21 +53,14 @@ func (b *bench) profileHeap(ctx context.Context, name string) error {
 
 // saveProfile writes what the controller answers into the directory for profiles.
 func (b *bench) saveProfile(ctx context.Context, path, name string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.pprof+path, nil)
+	answer, err := get(ctx, b.pprof+path)
 	if err != nil {
 		return err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	defer func() { _ = answer.Close() }()
+	profile, err := io.ReadAll(answer)
 	if err != nil {
 		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	profile, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", path, answer.Status, profile)
 	}
 	if err := os.MkdirAll(b.profiles, 0o755); err != nil {
 		return err

@@ -25,19 +25,29 @@ type work struct{ done, waiting float64 }
 
 // workOf asks a controller.
 func workOf(ctx context.Context, metrics string) (work, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metrics, nil)
+	page, err := get(ctx, metrics)
 	if err != nil {
 		return work{}, err
+	}
+	defer func() { _ = page.Close() }()
+	return parseWork(page)
+}
+
+// get returns what a controller answers, to be closed.
+func get(ctx context.Context, url string) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return work{}, err
+		return nil, err
 	}
-	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return work{}, fmt.Errorf("metrics: %s", answer.Status)
+		_ = answer.Body.Close()
+		return nil, fmt.Errorf("%s: %s", url, answer.Status)
 	}
-	return parseWork(answer.Body)
+	return answer.Body, nil
 }
 
 // parseWork sums up what controller-runtime tells of all controllers.

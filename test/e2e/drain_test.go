@@ -120,19 +120,29 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	reported(t, "forced", "DrainForced", "onTimeout is Force. Cut off: forced-batch.g[0]")
 }
 
+// drainsFor20s makes a pool with one member, on which jobs run, and has that leave. It returns the ID of its Nomad node,
+// which drains.
+func drainsFor20s(t *testing.T, pool string, jobs ...*api.Job) string {
+	t.Helper()
+	create(t, newPool(pool, 1,
+		func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 20 * time.Second }))
+	eventually(t, pool, "the pool to settle", time.Minute, allReady(1))
+	for _, job := range jobs {
+		run(t, job, pool, 1, forever)
+	}
+	id := members(t, pool)[0].Spec.NodeID
+	if err := scale(t, pool, 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, pool, "the drain to be in Nomad", 20*time.Second, nomadStatus("draining", 1))
+	return id
+}
+
 // Whoever changes a drain in Nomad's UI gives it another deadline, and leaves it marked as the controller's. At the
 // member's deadline Nomad stops what is left all the same, before the guest goes.
 func TestDrainThatWasGivenAnotherDeadlineIsForced(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("prolonged", 1,
-		func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 20 * time.Second }))
-	eventually(t, "prolonged", "the pool to settle", time.Minute, allReady(1))
-	run(t, api.NewBatchJob("prolonged-batch", "prolonged-batch", "global", 50), "prolonged", 1, forever)
-	id := members(t, "prolonged")[0].Spec.NodeID
-	if err := scale(t, "prolonged", 0); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "prolonged", "the drain to be in Nomad", 20*time.Second, nomadStatus("draining", 1))
+	id := drainsFor20s(t, "prolonged", api.NewBatchJob("prolonged-batch", "prolonged-batch", "global", 50))
 	before, _, err := w.Nomad.Nodes().Info(id, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -155,16 +165,8 @@ func TestDrainThatWasGivenAnotherDeadlineIsForced(t *testing.T) {
 // the member's deadline, before the guest goes.
 func TestSystemJobsThatAChangedDrainLeavesAreStopped(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("unticked", 1,
-		func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 20 * time.Second }))
-	eventually(t, "unticked", "the pool to settle", time.Minute, allReady(1))
-	run(t, api.NewBatchJob("unticked-batch", "unticked-batch", "global", 50), "unticked", 1, forever)
-	run(t, api.NewSystemJob("unticked-system", "unticked-system", "global", 50), "unticked", 1, forever)
-	id := members(t, "unticked")[0].Spec.NodeID
-	if err := scale(t, "unticked", 0); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "unticked", "the drain to be in Nomad", 20*time.Second, nomadStatus("draining", 1))
+	id := drainsFor20s(t, "unticked", api.NewBatchJob("unticked-batch", "unticked-batch", "global", 50),
+		api.NewSystemJob("unticked-system", "unticked-system", "global", 50))
 	if _, err := w.Nomad.Nodes().UpdateDrainOpts(id,
 		&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour, IgnoreSystemJobs: true}}, nil); err != nil {
 		t.Fatal(err)
