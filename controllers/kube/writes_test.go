@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -32,4 +33,18 @@ func TestWrites(t *testing.T) {
 	check("the clock was set back", at("9"), -time.Hour, 0)
 	w.Forget(client.ObjectKeyFromObject(at("")))
 	check("gone, and made again", at("9"), 0, 0)
+
+	w.Deleted(of("a", at("10")), noon)
+	check("as before the deletion", of("a", at("10")), cacheLag/4, cacheLag*3/4)
+	check("changed since, and not deleted", of("a", at("11")), 0, cacheLag)
+	check("another of that name", of("b", at("12")), 0, 0)
+	check("not deleted after all", of("a", at("10")), cacheLag, 0)
+	deleted := of("a", at("11"))
+	deleted.SetDeletionTimestamp(&metav1.Time{Time: noon})
+	check("deleted", deleted, 0, 0)
+}
+
+func of(uid types.UID, o client.Object) client.Object {
+	o.SetUID(uid)
+	return o
 }

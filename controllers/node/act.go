@@ -292,7 +292,11 @@ func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
 }
 
 func (r *Reconciler) deleteNomadNode(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	return client.IgnoreNotFound(r.Client.Delete(ctx, s.node, kube.Exactly(s.node.UID)))
+	err := r.Client.Delete(ctx, s.node, kube.Exactly(s.node.UID))
+	if err == nil {
+		r.written.Deleted(s.node, r.Clock.Now())
+	}
+	return client.IgnoreNotFound(err)
 }
 
 func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
@@ -363,8 +367,12 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		return err
 	}
 	// In the background: with foreground deletion Kubernetes could remove what Harvester's own clean-up still needs.
-	return client.IgnoreNotFound(r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID),
-		client.PropagationPolicy(metav1.DeletePropagationBackground)))
+	err := r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID),
+		client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if err == nil {
+		r.vms.Deleted(s.vm, r.Clock.Now())
+	}
+	return client.IgnoreNotFound(err)
 }
 
 func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {

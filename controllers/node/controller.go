@@ -43,6 +43,7 @@ type Reconciler struct {
 	tracking tracking
 	pace     kube.Pace
 	written  kube.Writes
+	vms      kube.Writes // of these only which were deleted
 	facts    factsCache
 	denials  kube.ByName[denial]
 	accepted kube.ByName[accepted]
@@ -81,6 +82,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			r.tracking.set(req.NamespacedName, nil, "")
 			r.pace.Forget(req.NamespacedName)
 			r.written.Forget(req.NamespacedName)
+			r.vms.Forget(req.NamespacedName)
 			r.denials.Forget(req.NamespacedName)
 			r.accepted.Forget(req.NamespacedName)
 			r.Connections.ForgetMember(req.NamespacedName)

@@ -104,8 +104,11 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 	vm, vmi := &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}
 	key := client.ObjectKeyFromObject(s.node)
 	found, err := r.get(ctx, key, vm)
-	if recorded := s.node.Status.VM.UID; err == nil && found && recorded != "" && recorded != string(vm.UID) {
-		// Another VM of this name: the cache may not show yet that it is gone, and that the member's VM is there.
+	recorded := s.node.Status.VM.UID
+	// Another VM of this name: the cache may not show yet that it is gone, and that the member's VM is there. Nor may it
+	// show yet that this controller has deleted the VM, which would be listed and deleted once more.
+	other := found && recorded != "" && recorded != string(vm.UID)
+	if err == nil && (other || found && r.vms.Lag(vm, s.observed.Now) > 0) {
 		vm = &kubevirtv1.VirtualMachine{}
 		found, err = read(ctx, r.Live, key, vm)
 	}
