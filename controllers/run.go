@@ -76,7 +76,7 @@ func ParseFlags(args []string) (Config, error) {
 	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "",
 		"namespace of the lease; unset: the Pod's own")
-	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
+	fs.IntVar(&c.Workers, "workers", 16, "members that are reconciled at the same time")
 	fs.DurationVar(&c.GCInterval, "gc-interval", 5*time.Minute,
 		"time between two searches for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: none")
 	fs.DurationVar(&c.GCGracePeriod, "gc-grace-period", 15*time.Minute,

@@ -96,6 +96,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return kube.Result(ctx, true, 0, err)
 	}
+	result, err := r.proceed(ctx, s)
+	result.Priority = new(priority(s))
+	return result, err
+}
+
+// priority is that of a member's next reconcile.
+func priority(s *scope) int {
+	if is := nodestate.Of(s.node); is.VMMade && !is.Leaving() {
+		return kube.Routine
+	}
+	return kube.Urgent
+}
+
+// proceed takes the step that follows from what was observed, and reports.
+func (r *Reconciler) proceed(ctx context.Context, s *scope) (ctrl.Result, error) {
 	d, out, stepErr := r.act(ctx, s)
 	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {
 		return ctrl.Result{}, nil

@@ -8,6 +8,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -50,6 +51,10 @@ func (n *NomadSource) Changed(of nomad.Cluster, nodeIDs []string) {
 		if q == nil {
 			continue // that controller hasn't started; its first reconciles see everything
 		}
-		q.AddAfter(ctrl.Request{NamespacedName: w.name}, w.after)
+		priority := kube.Routine
+		if !w.member || w.leaves {
+			priority = kube.Urgent
+		}
+		kube.Enqueue(q, ctrl.Request{NamespacedName: w.name}, priority, w.after)
 	}
 }

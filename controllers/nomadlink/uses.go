@@ -32,6 +32,7 @@ type use struct {
 	place   place
 	nodeID  string // of a member
 	pool    string // its own name, or that of a member's pool
+	leaves  bool   // a member that is to be drained
 	last    time.Time
 	wakes   *rate.Limiter
 }
@@ -80,7 +81,7 @@ func (u *uses) note(of client.Object, former bool, to place, leaves bool, now ti
 		u.add(is, e)
 		u.end(former)
 	}
-	e.last = now
+	e.last, e.leaves = now, leaves
 	return cluster
 }
 

@@ -28,7 +28,8 @@ func newUserWakes() *rate.Limiter { return rate.NewLimiter(rate.Every(userWakesE
 // wake is who is to be woken, and after how long.
 type wake struct {
 	user
-	after time.Duration
+	leaves bool
+	after  time.Duration
 }
 
 // wakes are who is to be woken by a change of a cluster: of these nodes, or of its health if there are none.
@@ -45,7 +46,8 @@ func (u *uses) wakes(cluster nomad.Cluster, nodeIDs []string, now time.Time) []w
 	var out []wake
 	for _, id := range nodeIDs {
 		if is, ok := by.members[id]; ok {
-			out = append(out, wake{is, by.pause(by.users[is], now)})
+			e := by.users[is]
+			out = append(out, wake{is, e.leaves, by.pause(e, now)})
 		}
 	}
 	return out
@@ -60,11 +62,11 @@ func (by *usedBy) all(now time.Time) []wake {
 		if after == 0 {
 			mine = by.pause(e, now)
 		}
-		out = append(out, wake{is, mine})
+		out = append(out, wake{is, e.leaves, mine})
 		pool := user{name: types.NamespacedName{Namespace: is.name.Namespace, Name: e.pool}}
 		if is.member && by.users[pool] == nil && !pools[pool] {
 			pools[pool] = true
-			out = append(out, wake{pool, mine})
+			out = append(out, wake{user: pool, after: mine})
 		}
 	}
 	return out
