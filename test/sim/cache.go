@@ -4,9 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
 // mostLag is by how much a cache may lag behind.
@@ -87,6 +89,9 @@ func (c *cache) take(was, is client.Object) {
 	}
 	i := idOf(of)
 	sh := c.kinds[i.kind]
+	if n, ok := of.(*v1alpha1.NomadNode); ok {
+		sh.belongs(n.Spec.PoolUID, i, is != nil)
+	}
 	at, found := slices.BinarySearchFunc(sh.order, i, id.less)
 	switch {
 	case watched(is):
@@ -98,4 +103,29 @@ func (c *cache) take(was, is client.Object) {
 		sh.order = slices.Delete(sh.order, at, at+1)
 		delete(sh.objects, i)
 	}
+}
+
+// belongs notes which pool a member is of, or that it is gone.
+func (s *kindStore) belongs(poolUID string, i id, is bool) {
+	if s.byPool == nil {
+		s.byPool = map[string][]id{}
+	}
+	of := s.byPool[poolUID]
+	at, found := slices.BinarySearchFunc(of, i, id.less)
+	switch {
+	case is && !found:
+		s.byPool[poolUID] = slices.Insert(of, at, i)
+	case !is && found:
+		s.byPool[poolUID] = slices.Delete(of, at, at+1)
+	}
+}
+
+// among are those that a selector of fields can find, in order: the members of a pool, or all.
+func (s *kindStore) among(f fields.Selector) []id {
+	if f != nil {
+		if poolUID, is := f.RequiresExactMatch(kube.PoolUIDField); is {
+			return s.byPool[poolUID]
+		}
+	}
+	return s.order
 }

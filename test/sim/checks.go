@@ -49,6 +49,7 @@ type checks struct {
 	orphaned  map[types.UID]bool      // VMs and Secrets that were made for members that another leader had released
 	secrets   map[types.UID]bool      // the Secrets that they made
 	asked     []asked                 // what was asked of pools, the oldest first
+	off       bool                    // nothing is checked but that nothing panics
 }
 
 // memberTruth is what the controllers have done about a member.
@@ -94,6 +95,12 @@ func newChecks(w *Environment) *checks {
 	w.store.watchers = append(w.store.watchers, c.watch)
 	c.watchForce()
 	return c
+}
+
+// noChecks watches over nothing.
+func noChecks(w *Environment) *checks {
+	return &checks{w: w, off: true, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{},
+		otherIDs: map[string]*memberTruth{}, otherIDOf: map[types.UID]string{}, owned: map[types.UID]string{}}
 }
 
 func (c *checks) failed() bool { return c.violation != nil }
@@ -171,7 +178,7 @@ func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 func (c *checks) heard(p *process, name, reason string) {
 	m := c.members[name]
 	switch {
-	case m == nil:
+	case m == nil, c.off:
 	case reason == "VMOrphaned":
 		m.reported = true
 	case reason == "PurgeSkipped":
@@ -193,6 +200,9 @@ func (w *Environment) nodeName(nodeID string) string {
 
 // after checks a write to Kubernetes that took effect.
 func (c *checks) after(t *task, made call, before client.Object) {
+	if c.off {
+		return
+	}
 	is := c.w.store.get(made.id)
 	switch made.id.kind {
 	case kindPool:

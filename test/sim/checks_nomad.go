@@ -24,6 +24,9 @@ func (c *checks) nomadNode(m *memberTruth) *v1alpha1.NomadNode {
 // asksNomad checks a write to Nomad before it takes effect.
 func (c *checks) asksNomad(t *task, by *cluster, doing, nodeID string) {
 	m, x := c.byNodeID[nodeID], by.nomad.nodes[nodeID]
+	if c.off {
+		return
+	}
 	if o := c.otherIDs[nodeID]; o != nil && doing == "purge" && t.what == "gc" {
 		c.collected(t, o, "a Nomad node of another ID")
 		return
@@ -57,7 +60,7 @@ func (x *node) external(before time.Time) bool {
 // drains checks a drain that a controller sends, found to be needed at found, before it takes effect.
 func (c *checks) drains(t *task, by *cluster, doing, nodeID string, d *drain, found time.Time) {
 	m, x := c.byNodeID[nodeID], by.nomad.nodes[nodeID]
-	if m == nil || x == nil {
+	if m == nil || x == nil || c.off {
 		return
 	}
 	if !m.inForce(d.request, t.readAt()) {
@@ -87,7 +90,7 @@ func (c *checks) drains(t *task, by *cluster, doing, nodeID string, d *drain, fo
 // ineligible, well before its drain was requested, isn't. A server that was behind may have shown it eligible.
 func (c *checks) uncordons(nodeID string) {
 	m, t := c.byNodeID[nodeID], c.w.running
-	if m == nil {
+	if m == nil || c.off {
 		return
 	}
 	x := c.nodeOf(m)

@@ -65,7 +65,7 @@ func (c *apiClient) List(_ context.Context, l client.ObjectList, opts ...client.
 	read := func() error {
 		var found []runtime.Object
 		sh := c.ofKind(kind)
-		for _, i := range sh.order {
+		for _, i := range sh.among(o.FieldSelector) {
 			obj := sh.objects[i]
 			if (o.Namespace == "" || o.Namespace == i.namespace) &&
 				(o.LabelSelector == nil || o.LabelSelector.Matches(labelsOf(obj))) &&

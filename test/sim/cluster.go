@@ -54,6 +54,7 @@ func (c *cluster) name() string {
 // ask sends one request. What it does to Nomad may fail before, and its answer may be lost after.
 func (c *cluster) ask(doing string, writes bool, effect func() error) error {
 	w, t := c.p.w, c.p.w.running
+	w.fleet.asksNomad()
 	s, e := w.chance.of("nomad requests"), w.chance.of("errors")
 	late := c.p.delay(s)
 	if c.nomad != nil {

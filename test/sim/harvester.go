@@ -13,6 +13,8 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 const (
@@ -122,9 +124,20 @@ func (h *harvester) removed(seen *kubevirtv1.VirtualMachine) {
 	})
 }
 
+// users are the VMs that may use a claim. In a fleet that is the one that it was made for.
+func (h *harvester) users(c *corev1.PersistentVolumeClaim) []client.Object {
+	if h.w.fleet == nil {
+		return h.w.store.all(kindVM)
+	}
+	if vm := h.w.store.get(id{kindVM, c.Namespace, c.Labels[v1alpha1.NodeLabel]}); vm != nil {
+		return []client.Object{vm}
+	}
+	return nil
+}
+
 // release lets a claim go once no VM uses it.
 func (h *harvester) release(c *corev1.PersistentVolumeClaim) {
-	for _, o := range h.w.store.all(kindVM) {
+	for _, o := range h.users(c) {
 		if slices.Contains(claimsOf(o.(*kubevirtv1.VirtualMachine)), c.Name) && h.w.kubevirt.guests[o.GetUID()] != nil {
 			h.w.after(2*time.Second, func() { h.release(c) })
 			return

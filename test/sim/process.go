@@ -49,8 +49,12 @@ func (w *Environment) boot() {
 		p.clusters = append(p.clusters, newCluster(p, n))
 	}
 	pools, nodes, collector := w.reconcilers(p)
-	p.pools = newQueue(p, "pool", 4, pools)
-	p.nodes = newQueue(p, "node", 3, nodes)
+	workers := 3
+	if w.fleet != nil {
+		workers = fleetNodeWorkers
+	}
+	p.pools = newQueue(p, "pool", fleetPoolWorkers, pools)
+	p.nodes = newQueue(p, "node", workers, nodes)
 	p.cache = newCache(p)
 	w.store.watchers = append(w.store.watchers, p.watch)
 	for _, kind := range cachedKinds {
@@ -242,6 +246,7 @@ func (q *queue) work() {
 
 func (q *queue) reconcile(r ctrl.Request) {
 	t := &task{p: q.p, what: q.what, request: r}
+	q.p.w.fleet.reconciles(q.what)
 	q.p.tasks = append(q.p.tasks, t)
 	var result ctrl.Result
 	var err error
@@ -253,10 +258,19 @@ func (q *queue) reconcile(r ctrl.Request) {
 		if q.dirty[r] {
 			q.waiting = append(q.waiting, r)
 		}
-		for range q.waiting {
+		for range q.begins() {
 			q.work()
 		}
 	})
+}
+
+// begins is how many workers may begin. In a fleet no more than there are: otherwise each that ends would have all that
+// waits begun, in vain.
+func (q *queue) begins() int {
+	if q.p.w.fleet != nil {
+		return min(len(q.waiting), q.free)
+	}
+	return len(q.waiting)
 }
 
 func (p *process) forget(t *task) {

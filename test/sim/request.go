@@ -25,6 +25,7 @@ func (c call) writes() bool { return c.verb != "get" && c.verb != "list" }
 func (p *process) request(c call, effect func() error) error {
 	w, t := p.w, p.w.running
 	s := w.chance.of("requests")
+	w.fleet.asks(c)
 	t.pass(p.delay(s))
 	if err := p.failsBefore(s, c); err != nil {
 		return err

@@ -34,6 +34,8 @@ type store struct {
 type kindStore struct {
 	objects map[id]client.Object
 	order   []id // sorted
+	// byPool are the members in a cache, in the same order, by their pools' UIDs (controllers/kube: PoolUIDField).
+	byPool map[string][]id
 }
 
 func newStore(w *Environment) *store { return &store{w: w, kinds: map[string]*kindStore{}} }

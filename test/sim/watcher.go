@@ -60,6 +60,7 @@ func (c *cluster) checkToken() {
 
 // readToken finds out if the token sees all allocations.
 func (c *cluster) readToken() {
+	c.p.w.fleet.asksNomad()
 	c.tokenKnown, c.allocsUnknown, c.grants = true, c.nomad.lacksReadJob(), c.nomad.grants()
 	c.judge()
 }
@@ -169,6 +170,7 @@ func (c *cluster) answer() {
 	if c.p.dead {
 		return
 	}
+	w.fleet.asksNomad()
 	s := w.chance.of("watch")
 	if !c.reaches() {
 		c.refused(s)
@@ -279,6 +281,7 @@ func (c *cluster) poll() {
 		w.after(5*time.Second, c.poll)
 		return
 	}
+	w.fleet.asksNomad()
 	started := w.now
 	live := map[string][]nomad.Allocation{}
 	for nodeID := range c.tracked {

@@ -1,4 +1,4 @@
-// Command cmd runs schedules of the simulator and ends with one line that sums up.
+// Command cmd runs schedules of the simulator and ends with one line that sums up; or a fleet, and shows what it costs.
 package main
 
 import (
@@ -20,7 +20,18 @@ func main() {
 	whole := flag.Bool("whole", false, "show the whole traces of violations, and of everybody")
 	off := flag.String("off", "", "kinds of faults that there are none of, separated by commas: crashes,lag")
 	without := flag.String("without", "", "acts of others that there are none of, separated by commas: scale,delete pool")
+	fleet := flag.Bool("fleet", false, "instead of schedules, show what one controller does with many pools, without faults")
+	of := sim.Fleet{}
+	flag.IntVar(&of.Pools, "pools", 200, "pools of the fleet")
+	flag.IntVar(&of.Members, "members", 100, "members of each pool of the fleet")
 	flag.Parse()
+	if *fleet {
+		if err := showFleet(of, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(512 << 20) // short-lived environments: memory is cheaper than time
 	o := sim.Options{

@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/utils/ptr"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Fleet is what one controller looks after: how many pools, and how many members each of them has. The pools lead to
+// the two Nomads by turns, because the controller reads at most 10,000 nodes of one.
+type Fleet struct{ Pools, Members int }
+
+// How many are reconciled at the same time: main's --workers, and controllers/pool's workers.
+const (
+	fleetNodeWorkers = 16
+	fleetPoolWorkers = 4
+)
+
+// fleet is the environment of many pools, without faults, operators and jobs. Schedules check the invariants, at each
+// write; here only what each scene leaves behind is checked, as all that would take too long with thousands of members.
+type fleet struct {
+	Fleet
+	w      *Environment
+	counts counts
+	// quiet is since when nothing has been written to Kubernetes.
+	quiet time.Time
+}
+
+// counts are what the controllers have done.
+type counts struct {
+	writes, reads                    int // of the API server
+	nomad                            int // requests, lists among them
+	poolReconciles, memberReconciles int // reconciles
+	thisSecond, mostASecond          int // writes
+	second                           time.Time
+}
+
+func newFleet(f Fleet) *fleet {
+	sc := Scenario{Seed: 1, Boot: time.Minute, Shutdown: 20 * time.Second, JoinTimeout: 10 * time.Minute,
+		GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute}
+	w := &Environment{Scenario: sc, now: epoch, chance: newChance(sc.Seed), trace: &trace{}}
+	w.store = newStore(w)
+	w.nomad, w.other = newNomadServer(w, first), newNomadServer(w, second)
+	w.home = w.nomad
+	w.checks = noChecks(w)
+	w.kubevirt = newKubevirt(w)
+	w.harvester = newHarvester(w)
+	w.furnish()
+	w.fleet = &fleet{Fleet: f, w: w}
+	w.store.watchers = append(w.store.watchers, w.fleet.knows)
+	for i := range f.Pools {
+		p := &v1alpha1.NomadNodePool{Spec: basePool()}
+		p.Namespace, p.Name, p.Spec.Replicas = namespace, poolOfFleet(i), ptr.To[int32](0)
+		if i%2 == 1 {
+			p.Spec.Nomad.Address, p.Spec.Nomad.Servers = second.address, second.servers
+		}
+		_ = w.store.create(p) // an empty store takes everything
+	}
+	w.boot()
+	return w.fleet
+}
+
+func poolOfFleet(i int) string { return fmt.Sprintf("p-%04d", i) }
+
+// knows keeps what the simulated guests have to know of the members.
+func (f *fleet) knows(was, is client.Object) {
+	if was != nil {
+		return
+	}
+	switch n := is.(type) {
+	case *kubevirtv1.VirtualMachine:
+		f.w.checks.owned[n.UID] = n.Name
+	case *v1alpha1.NomadNode:
+		m := &memberTruth{name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID,
+			nomad: f.w.joinedBy(n.Spec.Nomad.Servers)}
+		f.w.checks.members[n.Name], f.w.checks.byNodeID[m.nodeID] = m, m
+	}
+}
+
+// asks counts a request to the API server.
+func (f *fleet) asks(c call) {
+	if f == nil {
+		return
+	}
+	if !c.writes() {
+		f.counts.reads++
+		return
+	}
+	f.counts.writes++
+	f.quiet = f.w.now
+	if s := f.w.now.Truncate(time.Second); !s.Equal(f.counts.second) {
+		f.counts.second, f.counts.thisSecond = s, 0
+	}
+	f.counts.thisSecond++
+	f.counts.mostASecond = max(f.counts.mostASecond, f.counts.thisSecond)
+}
+
+// asksNomad counts a request to Nomad.
+func (f *fleet) asksNomad() {
+	if f != nil {
+		f.counts.nomad++
+	}
+}
+
+// reconciles counts a reconcile.
+func (f *fleet) reconciles(what string) {
+	switch {
+	case f == nil:
+	case what == "pool":
+		f.counts.poolReconciles++
+	default:
+		f.counts.memberReconciles++
+	}
+}
