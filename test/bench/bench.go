@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -135,4 +137,40 @@ func (b *bench) await(ctx context.Context, what string, check func(context.Conte
 
 func ofPool(name string) []client.ListOption {
 	return []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: name}}
+}
+
+func (b *bench) removePool(ctx context.Context, p *v1alpha1.NomadNodePool) error {
+	if err := b.client.Delete(ctx, p); err != nil {
+		return err
+	}
+	return b.await(ctx, "pool "+p.Name+" to be gone", func(ctx context.Context) error {
+		err := b.client.Get(ctx, client.ObjectKeyFromObject(p), p.DeepCopy())
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is there: %w", err)
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// resourceOf is the resource of an API path, with its subresource.
+func resourceOf(path string) string {
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	for i, p := range parts {
+		if p != "namespaces" || i+2 >= len(parts) {
+			continue
+		}
+		rest := parts[i+2:]
+		if len(rest) > 2 {
+			return rest[0] + "/" + rest[2]
+		}
+		return rest[0]
+	}
+	return parts[len(parts)-1]
 }

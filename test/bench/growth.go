@@ -31,41 +31,44 @@ func (b *bench) growth(ctx context.Context) error {
 		return nil
 	}
 	var controllers, bare, pool [2][]life
-	for run := range b.runs {
-		for size, n := range []int{b.running, b.many} {
-			if n == 0 {
-				continue
-			}
-			name := fmt.Sprintf("bench-%d-%d", n, run)
-			running := size == 0
-			o, copied, err := b.ourLife(ctx, name, n, running)
+	for size, n := range []int{b.running, b.many} {
+		runs, running := b.runs, true
+		if size == 1 {
+			runs, running = b.manyRuns, b.manyRun
+		}
+		if n == 0 {
+			continue
+		}
+		for run := range runs {
+			one, loop, kubevirts, err := b.lives(ctx, fmt.Sprintf("bench-%d-%d", n, run), n, running)
 			if err != nil {
-				return fmt.Errorf("ours: %w", err)
-			}
-			b.log("run %d of %d, %d members: %+v", run+1, b.runs, n, o)
-			controllers[size] = append(controllers[size], o)
-			if err := b.controller.Stop(); err != nil {
 				return err
 			}
-			p, err := b.bareLife(ctx, copied, n, running)
-			if err != nil {
-				return fmt.Errorf("bare loop: %w", err)
-			}
-			b.log("run %d of %d, %d members: bare loop %+v", run+1, b.runs, n, p)
-			bare[size] = append(bare[size], p)
-			v, err := b.vmPoolLife(ctx, copied, n)
-			if err != nil {
-				return fmt.Errorf("VirtualMachinePool: %w", err)
-			}
-			pool[size] = append(pool[size], v)
-			if err := b.controller.Restart(ctx); err != nil {
-				return err
-			}
-			b.log("run %d of %d, %d members: VirtualMachinePool %+v", run+1, b.runs, n, v)
+			b.log("run %d of %d, %d members: %+v; bare loop: %+v; VirtualMachinePool: %+v", run+1, runs, n, one, loop, kubevirts)
+			controllers[size], bare[size] = append(controllers[size], one), append(bare[size], loop)
+			pool[size] = append(pool[size], kubevirts)
 		}
 	}
 	b.growthRows(controllers, bare, pool)
 	return nil
+}
+
+// lives are those of n members by the controller, and beside it by the others.
+func (b *bench) lives(ctx context.Context, name string, n int, running bool) (one, loop, kubevirts life, err error) {
+	one, copied, err := b.ourLife(ctx, name, n, running)
+	if err != nil {
+		return one, loop, kubevirts, fmt.Errorf("ours: %w", err)
+	}
+	if err := b.controller.Stop(); err != nil {
+		return one, loop, kubevirts, err
+	}
+	if loop, err = b.bareLife(ctx, copied, n, running); err != nil {
+		return one, loop, kubevirts, fmt.Errorf("bare loop: %w", err)
+	}
+	if kubevirts, err = b.vmPoolLife(ctx, copied, n); err != nil {
+		return one, loop, kubevirts, fmt.Errorf("VirtualMachinePool: %w", err)
+	}
+	return one, loop, kubevirts, b.controller.Restart(ctx)
 }
 
 // growthRows are those of the lives by size: the first of as many members as are waited for to run.
@@ -101,17 +104,15 @@ func (b *bench) growthExponents(lives [2][]life) {
 	if len(lives[0]) == 0 || len(lives[1]) == 0 || b.running == b.many {
 		return
 	}
-	for what, of := range map[string]func(life) float64{
-		"P1: all objects exist": func(l life) float64 { return l.objects },
-		"P3: all VMs are gone":  func(l life) float64 { return l.gone },
-	} {
-		r := row{ID: "P11", What: fmt.Sprintf("%s, %d and %d members: exponent", what, b.running, b.many), Target: "<= 1.1",
-			Limit: linear}
-		for i := range lives[0] {
-			r.Controller = append(r.Controller,
-				exponent([]int{b.running, b.many}, []float64{of(lives[0][i]), of(lives[1][i])}))
-		}
-		b.report.Rows = append(b.report.Rows, r)
+	add := func(what string, of func(life) float64) {
+		times := []float64{median(each(lives[0], of)), median(each(lives[1], of))}
+		b.report.Rows = append(b.report.Rows, row{ID: "P11", Target: "<= 1.1", Limit: linear,
+			What:       fmt.Sprintf("%s, %d and %d members: exponent", what, b.running, b.many),
+			Controller: []float64{exponent([]int{b.running, b.many}, times)}})
+	}
+	add("P1: all objects exist", func(l life) float64 { return l.objects })
+	if b.manyRun {
+		add("P3: all VMs are gone", func(l life) float64 { return l.gone })
 	}
 }
 
@@ -144,10 +145,12 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 	if err := l.grow(ctx, start, n, vms, instances, running); err != nil {
 		return l, copied{}, err
 	}
-	if err := b.awaitReady(ctx, name, n); err != nil {
-		return l, copied{}, err
+	if running {
+		if err := b.awaitReady(ctx, name, n); err != nil {
+			return l, copied{}, err
+		}
+		l.readyAfter = time.Since(start).Seconds()
 	}
-	l.readyAfter = time.Since(start).Seconds()
 	if err := profiled(); err != nil {
 		return l, copied{}, err
 	}

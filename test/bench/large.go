@@ -13,7 +13,7 @@ import (
 )
 
 // largeRowIDs are the rows that it takes the large environment for.
-var largeRowIDs = []string{"P5", "P5b", "P7", "P11"}
+var largeRowIDs = []string{"P5", "P5b", "P6", "P7", "P11"}
 
 // poolSize is how many members a pool of the large environment has at most.
 const poolSize = 100
@@ -34,14 +34,16 @@ type large struct {
 
 // sizeCosts is what was measured at one size.
 type sizeCosts struct {
-	members                    int
-	times, cpu, rss, writes    []float64 // of each start
-	idle, draining, idleWrites float64   // in a minute
+	members                 int
+	times, cpu, rss, writes []float64 // of each start
+	idle, draining          float64   // requests in a minute
+	idleWrites              float64
+	idleFor                 time.Duration
 }
 
 // largeRows measures what must not grow, or not faster than the members do, in environments of their own.
 func (b *bench) largeRows(ctx context.Context, pattern *pattern) error {
-	if b.wants("P5", "P7", "P11") {
+	if b.wants("P5", "P6", "P7", "P11") {
 		if err := b.inLarge(ctx, pattern, (*large).measureSizes); err != nil {
 			return err
 		}
@@ -122,7 +124,7 @@ func (l *large) measure(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	if l.wants("P5") {
+	if l.wants("P5", "P6") {
 		if err := l.measureRequests(ctx, &costs); err != nil {
 			return err
 		}
@@ -167,5 +169,5 @@ func (l *large) startRuns() int {
 	if !l.wants("P7", "P11") {
 		return 0
 	}
-	return l.runs
+	return l.starts
 }

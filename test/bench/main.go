@@ -23,14 +23,22 @@ import (
 
 // options are what to measure, and how.
 type options struct {
-	rows          []string // none: all
-	runs          int
-	many, running int
-	endEvery      time.Duration
-	sizes         []int
-	results       string
-	profiles      string // directory; none: none are written
+	rows         []string // none: all
+	runs, starts int
+	running      int
+	many         int // 0: none
+	manyRuns     int
+	manyRun      bool // they run before they leave
+	endEvery     time.Duration
+	idle         time.Duration
+	sizes        []int
+	results      string
+	profiles     string // directory; none: none are written
 }
+
+// bootDelay is how long a guest takes from when its VM runs until its Nomad client starts. That is little for a real one;
+// without it guests would have joined before KubeVirt says that their VMs run.
+const bootDelay = 20 * time.Second
 
 // wants reports if one of the rows is asked for.
 func (o options) wants(rows ...string) bool {
@@ -41,8 +49,12 @@ func main() {
 	o := options{}
 	rows := flag.String("rows", "", "rows to measure, such as P1,P12; empty: all")
 	flag.IntVar(&o.runs, "runs", 5, "paired runs, of which the median counts")
-	flag.IntVar(&o.many, "many", 200, "members of the rows that only make objects")
-	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run")
+	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run; 0: none of these rows")
+	flag.IntVar(&o.many, "many", 500, "members of the rows that only wait until all objects exist; 0: none of these rows")
+	flag.IntVar(&o.manyRuns, "many-runs", 1, "paired runs of these")
+	flag.BoolVar(&o.manyRun, "many-run", false, "wait until these run, too, and measure how they leave")
+	flag.IntVar(&o.starts, "starts", 3, "starts of a controller at each size, of which the median counts")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "for how long the writes of an idle controller are counted at the largest size")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
 	flag.DurationVar(&o.endEvery, "end-every", 500*time.Millisecond, "how often work ends on a node in row P4")
 	flag.StringVar(&o.profiles, "profiles", "", "directory for profiles of the controller in P1, P3 and P7; empty: none")
@@ -85,7 +97,7 @@ func run(o options) error {
 // smallRows measures what takes VMs that run. It returns the pattern of a member, if more than that is wanted.
 func (b *bench) smallRows(ctx context.Context) (pattern *pattern, err error) {
 	b.env, err = testenv.Start(ctx,
-		testenv.Options{ACL: true, Progress: os.Stderr, Guest: hypervisor.SimulatedGuest, Hosts: 5})
+		testenv.Options{ACL: true, Progress: os.Stderr, Guest: hypervisor.SimulatedGuest, Hosts: 5, BootDelay: bootDelay})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +105,7 @@ func (b *bench) smallRows(ctx context.Context) (pattern *pattern, err error) {
 	if err := b.start(ctx); err != nil {
 		return nil, err
 	}
-	for _, part := range []func(context.Context) error{b.growth, b.idle, b.drained, b.pluginRows, b.metricToVM,
+	for _, part := range []func(context.Context) error{b.growth, b.drained, b.pluginRows, b.metricToVM,
 		b.busyRows} {
 		if err := part(ctx); err != nil {
 			return nil, err
