@@ -31,6 +31,7 @@ func (b *bench) growth(ctx context.Context) error {
 		return nil
 	}
 	var controllers, bare, pool [2][]life
+	defer func() { b.growthRows(controllers, bare, pool) }() // what was measured before an error is worth something too
 	for size, n := range []int{b.running, b.many} {
 		runs, running := b.runs, true
 		if size == 1 {
@@ -49,7 +50,6 @@ func (b *bench) growth(ctx context.Context) error {
 			pool[size] = append(pool[size], kubevirts)
 		}
 	}
-	b.growthRows(controllers, bare, pool)
 	return nil
 }
 

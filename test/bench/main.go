@@ -36,8 +36,8 @@ type options struct {
 	profiles     string // directory; none: none are written
 }
 
-// bootDelay is how long a guest takes from when its VM runs until its Nomad client starts. That is little for a real one;
-// without it guests would have joined before KubeVirt says that their VMs run.
+// bootDelay is how long a guest takes from when its VM runs until its Nomad client starts, which is little for a real
+// one. Without it guests would have joined before KubeVirt says that their VMs run.
 const bootDelay = 20 * time.Second
 
 // wants reports if one of the rows is asked for.
@@ -54,7 +54,7 @@ func main() {
 	flag.IntVar(&o.manyRuns, "many-runs", 1, "paired runs of these")
 	flag.BoolVar(&o.manyRun, "many-run", false, "wait until these run, too, and measure how they leave")
 	flag.IntVar(&o.starts, "starts", 3, "starts of a controller at each size, of which the median counts")
-	flag.DurationVar(&o.idle, "idle", time.Minute, "for how long the writes of an idle controller are counted at the largest size")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long an idle controller's writes are counted at the largest size")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
 	flag.DurationVar(&o.endEvery, "end-every", 500*time.Millisecond, "how often work ends on a node in row P4")
 	flag.StringVar(&o.profiles, "profiles", "", "directory for profiles of the controller in P1, P3 and P7; empty: none")

@@ -90,7 +90,7 @@ func (c *checks) drains(t *task, by *cluster, doing, nodeID string, d *drain, fo
 // ineligible, well before its drain was requested, isn't. A server that was behind may have shown it eligible.
 func (c *checks) uncordons(nodeID string) {
 	m, t := c.byNodeID[nodeID], c.w.running
-	if m == nil || c.off {
+	if m == nil {
 		return
 	}
 	x := c.nodeOf(m)

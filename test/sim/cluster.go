@@ -224,7 +224,9 @@ func (c *cluster) apply(nodeID string, writes func(nomad.Node) []nomad.NodeWrite
 			if doing == nomad.WriteCancelDrain {
 				return c.nomad.setDrain(nodeID, nil, us)
 			}
-			c.p.w.checks.uncordons(nodeID)
+			if c.p.w.fleet == nil {
+				c.p.w.checks.uncordons(nodeID)
+			}
 			return c.nomad.setEligible(nodeID, true, us)
 		})
 		if err != nil {

@@ -20,7 +20,7 @@ func main() {
 	whole := flag.Bool("whole", false, "show the whole traces of violations, and of everybody")
 	off := flag.String("off", "", "kinds of faults that there are none of, separated by commas: crashes,lag")
 	without := flag.String("without", "", "acts of others that there are none of, separated by commas: scale,delete pool")
-	fleet := flag.Bool("fleet", false, "instead of schedules, show what one controller does with many pools, without faults")
+	fleet := flag.Bool("fleet", false, "show what one controller does with many pools, instead of schedules")
 	of := sim.Fleet{}
 	flag.IntVar(&of.Pools, "pools", 200, "pools of the fleet")
 	flag.IntVar(&of.Members, "members", 100, "members of each pool of the fleet")
