@@ -76,7 +76,7 @@ func (c *apiClient) List(_ context.Context, l client.ObjectList, opts ...client.
 		if !c.direct(kind) {
 			c.p.w.chance.of("order").Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
 		}
-		return fill(l, found)
+		return fill(l, found, c.shares(o))
 	}
 	if !c.direct(kind) {
 		return read()
@@ -84,14 +84,24 @@ func (c *apiClient) List(_ context.Context, l client.ObjectList, opts ...client.
 	return c.p.request(call{verb: "list", id: id{kind: kind, namespace: o.Namespace}}, read)
 }
 
-// fill puts copies of the objects into a typed list.
-func fill(l client.ObjectList, found []runtime.Object) error {
+// shares reports whether a list holds the cache's own objects, as the controllers ask for it. Schedules copy them, so
+// that one which is changed all the same changes nothing.
+func (c *apiClient) shares(o client.ListOptions) bool {
+	return c.p.w.fleet != nil && o.UnsafeDisableDeepCopy != nil && *o.UnsafeDisableDeepCopy
+}
+
+// fill puts the objects into a typed list, or copies of them.
+func fill(l client.ObjectList, found []runtime.Object, share bool) error {
 	items := reflect.ValueOf(l).Elem().FieldByName("Items")
 	out := reflect.MakeSlice(items.Type(), len(found), len(found))
 	for n, o := range found {
 		item, ok := out.Index(n).Addr().Interface().(client.Object)
 		if !ok {
 			return errNotSimulated
+		}
+		if share {
+			reflect.ValueOf(item).Elem().Set(reflect.ValueOf(o).Elem())
+			continue
 		}
 		copyInto(item, o.(client.Object))
 	}
