@@ -22,11 +22,11 @@ const (
 	Routine = -10
 )
 
-// queue is the work queue of a controller.
-type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+// Queue is the work queue of a controller.
+type Queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // Enqueue adds a request to a queue, after a while. A queue without priorities takes it as any other.
-func Enqueue(q queue, r ctrl.Request, priority int, after time.Duration) {
+func Enqueue(q Queue, r ctrl.Request, priority int, after time.Duration) {
 	if with, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
 		with.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: after}, r)
 		return
@@ -36,7 +36,7 @@ func Enqueue(q queue, r ctrl.Request, priority int, after time.Duration) {
 
 // SameName wakes what has the name of the object, urgently if that is being deleted.
 func SameName() handler.EventHandler {
-	add := func(o client.Object, listed bool, q queue) {
+	add := func(o client.Object, listed bool, q Queue) {
 		priority := Routine
 		switch {
 		case listed:
@@ -47,9 +47,9 @@ func SameName() handler.EventHandler {
 		Enqueue(q, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(o)}, priority, 0)
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(e.Object, e.IsInInitialList, q) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(e.ObjectNew, false, q) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q Queue) { add(e.Object, e.IsInInitialList, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q Queue) { add(e.ObjectNew, false, q) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q Queue) {
 			Enqueue(q, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}, Urgent, 0)
 		},
 	}

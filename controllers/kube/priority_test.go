@@ -24,21 +24,21 @@ func TestSameNameWakesByUrgency(t *testing.T) {
 		return vm
 	}
 	for name, tc := range map[string]struct {
-		send func(handler.EventHandler, queue)
+		send func(handler.EventHandler, Queue)
 		want int
 	}{
-		"listed at a start": {func(h handler.EventHandler, q queue) {
+		"listed at a start": {func(h handler.EventHandler, q Queue) {
 			h.Create(t.Context(), event.CreateEvent{Object: vm(false), IsInInitialList: true}, q)
 		}, handler.LowPriority},
-		"made": {func(h handler.EventHandler, q queue) { h.Create(t.Context(), event.CreateEvent{Object: vm(false)}, q) },
+		"made": {func(h handler.EventHandler, q Queue) { h.Create(t.Context(), event.CreateEvent{Object: vm(false)}, q) },
 			Routine},
-		"changed": {func(h handler.EventHandler, q queue) {
+		"changed": {func(h handler.EventHandler, q Queue) {
 			h.Update(t.Context(), event.UpdateEvent{ObjectOld: vm(false), ObjectNew: vm(false)}, q)
 		}, Routine},
-		"being deleted": {func(h handler.EventHandler, q queue) {
+		"being deleted": {func(h handler.EventHandler, q Queue) {
 			h.Update(t.Context(), event.UpdateEvent{ObjectOld: vm(false), ObjectNew: vm(true)}, q)
 		}, Urgent},
-		"gone": {func(h handler.EventHandler, q queue) { h.Delete(t.Context(), event.DeleteEvent{Object: vm(false)}, q) },
+		"gone": {func(h handler.EventHandler, q Queue) { h.Delete(t.Context(), event.DeleteEvent{Object: vm(false)}, q) },
 			Urgent},
 	} {
 		q := priorityqueue.New[ctrl.Request]("test")

@@ -292,9 +292,15 @@ func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
 }
 
 func (r *Reconciler) deleteNomadNode(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	err := r.Client.Delete(ctx, s.node, kube.Exactly(s.node.UID))
+	return r.deleteExactly(ctx, s.node, &r.written)
+}
+
+// deleteExactly deletes this object and no other of its name, and notes it where the cache's lag is judged.
+func (r *Reconciler) deleteExactly(ctx context.Context, o client.Object, in *kube.Writes,
+	opts ...client.DeleteOption) error {
+	err := r.Client.Delete(ctx, o, append(opts, kube.Exactly(o.GetUID()))...)
 	if err == nil {
-		r.written.Deleted(s.node, r.Clock.Now())
+		in.Deleted(o, r.Clock.Now())
 	}
 	return client.IgnoreNotFound(err)
 }
@@ -367,12 +373,7 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		return err
 	}
 	// In the background: with foreground deletion Kubernetes could remove what Harvester's own clean-up still needs.
-	err := r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID),
-		client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if err == nil {
-		r.vms.Deleted(s.vm, r.Clock.Now())
-	}
-	return client.IgnoreNotFound(err)
+	return r.deleteExactly(ctx, s.vm, &r.vms, client.PropagationPolicy(metav1.DeletePropagationBackground))
 }
 
 func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -9,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
@@ -28,29 +26,22 @@ func TestTheSameIsDeletedOnce(t *testing.T) {
 		return objects
 	})
 	seen := s.counted(func(string) error { return nil })
-	node, vm := s.node(t), &kubevirtv1.VirtualMachine{}
-	if err := s.Live.Get(t.Context(), request.NamespacedName, vm); err != nil {
-		t.Fatal(err)
-	}
-	shown := s.Client
+	node, vm := s.node(t), s.vm(t)
 	var shows func(client.Object) bool
-	s.Client = interceptor.NewClient(shown.(client.WithWatch), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
-			opts ...client.GetOption) error {
-			switch o := o.(type) {
-			case *v1alpha1.NomadNode:
-				if !shows(o) {
-					node.DeepCopyInto(o)
-					return nil
-				}
-			case *kubevirtv1.VirtualMachine:
-				if !shows(o) {
-					vm.DeepCopyInto(o)
-					return nil
-				}
+	s.cacheShows(func(_ client.ObjectKey, o client.Object) (bool, error) {
+		switch old := o.(type) {
+		case *v1alpha1.NomadNode:
+			if !shows(o) {
+				node.DeepCopyInto(old)
+				return true, nil
 			}
-			return c.Get(ctx, key, o, opts...)
-		},
+		case *kubevirtv1.VirtualMachine:
+			if !shows(o) {
+				vm.DeepCopyInto(old)
+				return true, nil
+			}
+		}
+		return false, nil
 	})
 	reconciles := func(what string, does func(client.Object) bool, want ...string) {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -144,6 +145,19 @@ func running(n *v1alpha1.NomadNode, s *fixture, node nomad.Node) []client.Object
 	s.nomad.view.Nodes = map[string]nomad.Node{testNodeID: node}
 	s.nomad.inside = nomad.Inspection{Found: true, Node: node}
 	return []client.Object{vm, vmi}
+}
+
+// cacheShows has the cache answer otherwise than by what there is; false: it doesn't.
+func (s *fixture) cacheShows(otherwise func(client.ObjectKey, client.Object) (bool, error)) {
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
+			opts ...client.GetOption) error {
+			if answered, err := otherwise(key, o); answered {
+				return err
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+	})
 }
 
 func (s *fixture) reconcile(t *testing.T) ctrl.Result {

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
@@ -220,14 +219,12 @@ func TestWhatTheCacheLacksIsReadFromTheAPIServer(t *testing.T) {
 	if err := s.Client.Delete(t.Context(), s.vm(t)); err != nil {
 		t.Fatal(err)
 	}
-	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-			switch o.(type) {
-			case *kubevirtv1.VirtualMachineInstance, *corev1.PersistentVolumeClaim:
-				return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
-			}
-			return c.Get(ctx, key, o, opts...)
-		},
+	s.cacheShows(func(key client.ObjectKey, o client.Object) (bool, error) {
+		switch o.(type) {
+		case *kubevirtv1.VirtualMachineInstance, *corev1.PersistentVolumeClaim:
+			return true, apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+		}
+		return false, nil
 	})
 	if of := s.observed(t); of.vmi == nil || len(of.observed.Claims) != 1 {
 		t.Errorf("observed %+v and %+v", of.observed.Instance, of.observed.Claims)

@@ -76,13 +76,9 @@ func TestAnotherNomadNodeOfTheSameVersionIsNotTheLatest(t *testing.T) {
 // That the cache has no VM proves nothing of a member that leaves.
 func TestVMThatTheCacheLacksIsReadFromTheAPIServer(t *testing.T) {
 	s := drained(nomad.Health{State: nomad.HealthReachable}, nothing)
-	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-			if _, vm := o.(*kubevirtv1.VirtualMachine); vm {
-				return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
-			}
-			return c.Get(ctx, key, o, opts...)
-		},
+	s.cacheShows(func(key client.ObjectKey, o client.Object) (bool, error) {
+		_, vm := o.(*kubevirtv1.VirtualMachine)
+		return vm, apierrors.NewNotFound(schema.GroupResource{}, key.Name)
 	})
 	if of := s.observed(t); of.vm == nil || !of.observed.VM.Owned {
 		t.Errorf("observed %+v", of.observed.VM)

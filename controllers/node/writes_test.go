@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
@@ -37,15 +36,12 @@ func TestMemberWaitsForTheCacheToShowWhatWasWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			written := s.Client
-			s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
-				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object,
-					opts ...client.GetOption) error {
-					if n, ok := o.(*v1alpha1.NomadNode); ok {
-						old.DeepCopyInto(n)
-						return nil
-					}
-					return c.Get(ctx, key, o, opts...)
-				},
+			s.cacheShows(func(_ client.ObjectKey, o client.Object) (bool, error) {
+				n, ok := o.(*v1alpha1.NomadNode)
+				if ok {
+					old.DeepCopyInto(n)
+				}
+				return ok, nil
 			})
 			lags := s.Client
 			for _, c := range []struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -12,15 +11,12 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// queue is the work queue of a controller.
-type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
-
 // NomadSource is the source of events that come from Nomad: it wakes the members whose nodes or allocations have
 // changed, and all pools and members that use a connection when its health changes.
 type NomadSource struct {
 	Connections  *Connections
 	mu           sync.Mutex
-	pools, nodes queue
+	pools, nodes kube.Queue
 }
 
 // OfPools is the event source of the pool controller.
@@ -29,8 +25,8 @@ func (n *NomadSource) OfPools() source.Func { return n.into(&n.pools) }
 // OfNodes is the event source of the node controller.
 func (n *NomadSource) OfNodes() source.Func { return n.into(&n.nodes) }
 
-func (n *NomadSource) into(q *queue) source.Func {
-	return func(_ context.Context, of queue) error {
+func (n *NomadSource) into(q *kube.Queue) source.Func {
+	return func(_ context.Context, of kube.Queue) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		*q = of

@@ -15,11 +15,8 @@ import (
 // the two Nomads by turns, because the controller reads at most 10,000 nodes of one.
 type Fleet struct{ Pools, Members int }
 
-// How many are reconciled at the same time: main's --workers, and controllers/pool's workers.
-const (
-	fleetNodeWorkers = 16
-	fleetPoolWorkers = 4
-)
+// fleetWorkers is how many members are reconciled at the same time: what --workers is by default.
+const fleetWorkers = 16
 
 // fleet is the environment of many pools, without faults, operators and jobs. Schedules check the invariants, at each
 // write; here only what each scene leaves behind is checked, as all that would take too long with thousands of members.
@@ -43,13 +40,7 @@ type counts struct {
 func newFleet(f Fleet) *fleet {
 	sc := Scenario{Seed: 1, Boot: time.Minute, Shutdown: 20 * time.Second, JoinTimeout: 10 * time.Minute,
 		GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute}
-	w := &Environment{Scenario: sc, now: epoch, chance: newChance(sc.Seed), trace: &trace{}}
-	w.store = newStore(w)
-	w.nomad, w.other = newNomadServer(w, first), newNomadServer(w, second)
-	w.home = w.nomad
-	w.checks = noChecks(w)
-	w.kubevirt = newKubevirt(w)
-	w.harvester = newHarvester(w)
+	w := assemble(sc, noChecks)
 	w.furnish()
 	w.fleet = &fleet{Fleet: f, w: w}
 	w.store.watchers = append(w.store.watchers, w.fleet.knows)

@@ -91,21 +91,21 @@ func (f *fleet) play(s scene) (Scene, error) {
 	began := f.w.now
 	f.counts, f.quiet = counts{}, began
 	members := s.change(f)
-	end := began.Add(fleetMost)
-	for f.w.now.Before(end) {
+	why := "it hasn't come to rest"
+	for end := began.Add(fleetMost); why != "" && f.w.now.Before(end); {
 		f.w.run(f.w.now.Add(10 * time.Second))
 		if v := f.w.checks.violation; v != nil {
 			return Scene{}, fmt.Errorf("%s", v)
 		}
-		if f.w.now.Sub(began) >= s.idle && f.w.now.Sub(f.quiet) >= fleetQuiet && f.unrest() == "" {
-			break
+		if f.w.now.Sub(began) >= s.idle && f.w.now.Sub(f.quiet) >= fleetQuiet {
+			why = f.unrest()
 		}
 	}
 	c, lasted := f.counts, f.w.now.Sub(began)
 	out := Scene{Name: s.name, Members: members, Took: f.quiet.Sub(began), Writes: c.writes, Reads: c.reads,
 		MostWrites: c.mostASecond, Nomad: c.nomad, NomadPerMinute: float64(c.nomad) / lasted.Minutes(),
 		Pools: c.poolReconciles, Nodes: c.memberReconciles}
-	if why := f.unrest(); why != "" {
+	if why != "" {
 		return out, fmt.Errorf("after %s %s", lasted, why)
 	}
 	return out, nil
@@ -114,10 +114,14 @@ func (f *fleet) play(s scene) (Scene, error) {
 // edit changes every nth pool, beginning with one of the first, and returns how many members that concerns.
 func (f *fleet) edit(nth, begin int, how func(*v1alpha1.NomadNodePool) int) (members int) {
 	for i := begin; i < f.Pools; i += nth {
-		p := f.w.store.get(id{kindPool, namespace, poolOfFleet(i)}).(*v1alpha1.NomadNodePool)
-		change(f.w.store, p, func(p *v1alpha1.NomadNodePool) { members += how(p) })
+		change(f.w.store, f.pool(i), func(p *v1alpha1.NomadNodePool) { members += how(p) })
 	}
 	return members
+}
+
+// pool is the ith pool as it is now; nobody deletes any.
+func (f *fleet) pool(i int) *v1alpha1.NomadNodePool {
+	return f.w.store.get(id{kindPool, namespace, poolOfFleet(i)}).(*v1alpha1.NomadNodePool)
 }
 
 // scale changes a pool's replicas, and returns by how many.
@@ -129,19 +133,22 @@ func (f *fleet) scale(p *v1alpha1.NomadNodePool, to int) int {
 
 // unrest says what isn't as it was asked for, or is left over; empty: nothing.
 func (f *fleet) unrest() string {
-	w, of := f.w, map[string]int{}
+	w, of, members := f.w, map[string]int{}, 0
+	revisions := map[string]string{}
+	for i := range f.Pools {
+		p := f.pool(i)
+		revisions[p.Name] = revisionOf(p)
+	}
 	for _, o := range w.store.all(kindNode) {
 		n := o.(*v1alpha1.NomadNode)
-		p := w.checks.poolOf(n)
 		if leaving(n) || !meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeReady) ||
-			n.Spec.Revision != revisionOf(p) {
+			n.Spec.Revision != revisions[n.Spec.PoolName] {
 			return "member " + n.Name + " leaves, isn't ready or is outdated"
 		}
-		of[p.Name]++
+		of[n.Spec.PoolName]++
 	}
-	members := 0
 	for i := range f.Pools {
-		p := w.store.get(id{kindPool, namespace, poolOfFleet(i)}).(*v1alpha1.NomadNodePool)
+		p := f.pool(i)
 		want := int(p.DesiredReplicas())
 		if of[p.Name] != want || int(p.Status.ReadyReplicas) != want {
 			return fmt.Sprintf("pool %s has %d members, and says that %d are ready, of %d", p.Name, of[p.Name],
@@ -154,13 +161,18 @@ func (f *fleet) unrest() string {
 			return fmt.Sprintf("there are %d of %s for %d members", n, kind, members)
 		}
 	}
-	ready := 0
-	for _, x := range w.nodes() {
+	return f.unrestInNomad(members)
+}
+
+// unrestInNomad says what Nomad has otherwise than it should for so many members; empty: nothing.
+func (f *fleet) unrestInNomad(members int) string {
+	ready, nodes := 0, f.w.nodes()
+	for _, x := range nodes {
 		if x.owned && x.status == nomad.NodeReady && x.eligible {
 			ready++
 		}
 	}
-	if all := len(w.nodes()) - len(w.nomads()); ready != members || all != members {
+	if all := len(nodes) - len(f.w.nomads()); ready != members || all != members {
 		return fmt.Sprintf("%d nodes of %d are ready in Nomad, for %d members", ready, all, members)
 	}
 	return ""

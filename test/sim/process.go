@@ -51,9 +51,9 @@ func (w *Environment) boot() {
 	pools, nodes, collector := w.reconcilers(p)
 	workers := 3
 	if w.fleet != nil {
-		workers = fleetNodeWorkers
+		workers = fleetWorkers
 	}
-	p.pools = newQueue(p, "pool", fleetPoolWorkers, pools)
+	p.pools = newQueue(p, "pool", 4, pools)
 	p.nodes = newQueue(p, "node", workers, nodes)
 	p.cache = newCache(p)
 	w.store.watchers = append(w.store.watchers, p.watch)

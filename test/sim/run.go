@@ -38,17 +38,24 @@ func run(sc Scenario, traced bool) Result {
 }
 
 func newEnvironment(sc Scenario) *Environment {
-	w := &Environment{Scenario: sc, now: epoch, chance: newChance(sc.Seed), faulty: true, trace: &trace{}}
-	w.store = newStore(w)
-	w.nomad, w.other = newNomadServer(w, first), newNomadServer(w, second)
-	w.home = w.nomad
-	w.checks = newChecks(w)
-	w.kubevirt = newKubevirt(w)
-	w.harvester = newHarvester(w)
+	w := assemble(sc, newChecks)
+	w.faulty = true
 	w.collect()
 	w.furnish()
 	w.nomad.employ()
 	w.other.employ()
+	return w
+}
+
+// assemble makes an environment without faults, in which there is nothing yet.
+func assemble(sc Scenario, checks func(*Environment) *checks) *Environment {
+	w := &Environment{Scenario: sc, now: epoch, chance: newChance(sc.Seed), trace: &trace{}}
+	w.store = newStore(w)
+	w.nomad, w.other = newNomadServer(w, first), newNomadServer(w, second)
+	w.home = w.nomad
+	w.checks = checks(w)
+	w.kubevirt = newKubevirt(w)
+	w.harvester = newHarvester(w)
 	return w
 }
 
