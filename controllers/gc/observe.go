@@ -114,10 +114,10 @@ func (s *Collector) observeClaims(ctx context.Context, o *scope) error {
 	return nil
 }
 
-// observeVMs reads the VMs of pools from the cache: they are only reported.
+// observeVMs reads the VMs of pools from the cache: they are only reported. They are its own, so nobody may change them.
 func (s *Collector) observeVMs(ctx context.Context, o *scope) error {
 	var l kubevirtv1.VirtualMachineList
-	if err := s.Client.List(ctx, &l, client.HasLabels{v1alpha1.PoolLabel}); err != nil {
+	if err := s.Client.List(ctx, &l, client.UnsafeDisableDeepCopy, client.HasLabels{v1alpha1.PoolLabel}); err != nil {
 		return fmt.Errorf("listing the VMs of pools: %w", err)
 	}
 	for i := range l.Items {

@@ -63,8 +63,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s, err := r.observe(ctx, p, r.Client, client.UnsafeDisableDeepCopy,
-		client.MatchingFields{kube.PoolUIDField: string(p.UID)})
+	s, err := r.observe(ctx, p, false)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -87,7 +86,7 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(old.pool), p); err != nil {
 		return old, oldPlan, pool.Outcome{}, client.IgnoreNotFound(err)
 	}
-	s, err := r.observe(ctx, p, r.Live)
+	s, err := r.observe(ctx, p, true)
 	if err != nil {
 		return old, oldPlan, pool.Outcome{}, err
 	}

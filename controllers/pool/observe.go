@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -40,8 +39,8 @@ type scope struct {
 	nextOrdinal int64
 }
 
-func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader,
-	which ...client.ListOption) (*scope, error) {
+// observe makes the state of a pool and its members: of what the cache shows, or, live, of what the API server has.
+func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, live bool) (*scope, error) {
 	s := &scope{pool: p, members: map[string]*v1alpha1.NomadNode{}, places: map[string]place{}}
 	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad)
 	if err != nil {
@@ -63,13 +62,13 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeMembers(ctx, s, from, which); err != nil {
+	if err := r.observeMembers(ctx, s, live); err != nil {
 		return nil, err
 	}
 	s.nomad = nomadStatus(s)
 	s.snapshot.Suspension = suspensionOf(p.Status.Suspension)
 	s.snapshot = s.snapshot.Resumed()
-	if err := r.observeHosts(ctx, s, from == r.Live); err != nil {
+	if err := r.observeHosts(ctx, s, live); err != nil {
 		return nil, err
 	}
 	s.snapshot.Suspension = s.snapshot.Suspension.Update(s.snapshot)
@@ -82,20 +81,18 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	return s, r.observeQuota(ctx, s)
 }
 
-// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be
-// removed, and a pool that forgets a member makes another. which narrows the list for a reader that has an index.
-func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader,
-	which []client.ListOption) error {
-	var l v1alpha1.NomadNodeList
-	if err := from.List(ctx, &l, append(which, client.InNamespace(s.pool.Namespace))...); err != nil {
+func (r *Reconciler) observeMembers(ctx context.Context, s *scope, live bool) error {
+	list := r.cachedMembers
+	if live {
+		list = r.liveMembers
+	}
+	members, err := list(ctx, s.pool)
+	if err != nil {
 		return fmt.Errorf("listing the members: %w", err)
 	}
-	s.proven = s.provenHere(l.Items)
-	for i := range l.Items {
-		n := &l.Items[i]
-		if n.Spec.PoolUID != string(s.pool.UID) {
-			continue // of another pool, or of a former one of this name; its finalizer sees to it
-		}
+	s.proven = s.provenHere(members)
+	for i := range members {
+		n := &members[i]
 		at, err := r.placeOf(ctx, s, n)
 		if err != nil {
 			return err
@@ -104,10 +101,8 @@ func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.R
 	}
 	s.snapshot.ServersLeadTo = ledAstray(s)
 	s.follow()
-	for i := range l.Items {
-		if n := &l.Items[i]; s.members[n.Name] == n {
-			s.snapshot.Members = append(s.snapshot.Members, s.memberOf(n))
-		}
+	for i := range members {
+		s.snapshot.Members = append(s.snapshot.Members, s.memberOf(&members[i]))
 	}
 	made := func(name string) bool { return s.members[name] != nil }
 	s.nextOrdinal = pool.NextOrdinal(s.pool.Name, string(s.pool.UID), s.pool.Status.NextOrdinal, made)

@@ -69,7 +69,7 @@ func (s *scope) nomadOfMembers() *v1alpha1.PoolNomadStatus {
 func (s *scope) provenHere(all []v1alpha1.NomadNode) bool {
 	for i := range all {
 		n := &all[i]
-		if s.here(n) && n.Spec.PoolUID == string(s.pool.UID) && s.hasServers(n) {
+		if s.here(n) && s.hasServers(n) {
 			return true
 		}
 	}
