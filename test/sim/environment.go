@@ -21,8 +21,10 @@ type Environment struct {
 	store *store
 	nomad *nomadServer // where pools begin
 	other *nomadServer // another Nomad, to which some move
-	home  *nomadServer // where the controllers' own address leads to
-	led   time.Time    // when it was led to another last
+	// further are those of a large fleet; schedules have none.
+	further []*nomadServer
+	home    *nomadServer // where the controllers' own address leads to
+	led     time.Time    // when it was led to another last
 	// unsignaled is when something last changed that no watch tells the controllers: they see it within
 	// nomadlink.Refresh.
 	unsignaled time.Time

@@ -12,8 +12,15 @@ import (
 )
 
 // Fleet is what one controller looks after: how many pools, and how many members each of them has. The pools lead to
-// the two Nomads by turns, because the controller reads at most 10,000 nodes of one.
+// several Nomads by turns.
 type Fleet struct{ Pools, Members int }
+
+// perNomad is how many members one Nomad has at most: the controller reads no more than 10,000 nodes of one
+// (internal/nomad: maxNodes), and a rollout makes some in addition.
+const perNomad = 8000
+
+// Nomads is how many Nomads the fleet has, two at least.
+func (f Fleet) Nomads() int { return max(2, (f.Pools*f.Members+perNomad-1)/perNomad) }
 
 // fleetWorkers is how many members are reconciled at the same time: what --workers is by default.
 const fleetWorkers = 16
@@ -41,14 +48,17 @@ func newFleet(f Fleet) *fleet {
 	sc := Scenario{Seed: 1, Boot: time.Minute, Shutdown: 20 * time.Second, JoinTimeout: 10 * time.Minute,
 		GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute}
 	w := assemble(sc, noChecks)
+	for i := 2; i < f.Nomads(); i++ {
+		w.further = append(w.further, newNomadServer(w, furtherNomad(i)))
+	}
 	w.furnish()
 	w.fleet = &fleet{Fleet: f, w: w}
 	w.store.watchers = append(w.store.watchers, w.fleet.knows)
 	for i := range f.Pools {
 		p := &v1alpha1.NomadNodePool{Spec: basePool()}
 		p.Namespace, p.Name, p.Spec.Replicas = namespace, poolOfFleet(i), ptr.To[int32](0)
-		if i%2 == 1 {
-			p.Spec.Nomad.Address, p.Spec.Nomad.Servers = second.address, second.servers
+		if n := w.nomads()[i%f.Nomads()]; n != w.nomad {
+			p.Spec.Nomad.Address, p.Spec.Nomad.Servers = n.address, n.servers
 		}
 		_ = w.store.create(p) // an empty store takes everything
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// There are two Nomads that know nothing of each other: pools begin in the first, and may be moved to the second. The
-// streams of the first have the names that they had when there was one, so that its schedules stay what they are.
+// Schedules have two Nomads that know nothing of each other: pools begin in the first, and may be moved to the second.
+// The streams of the first have the names that they had when there was one, so that its schedules stay what they are.
 var (
 	first  = nomadServer{name: "Nomad", servers: []string{"10.0.0.10"}}
 	second = nomadServer{name: "other Nomad", streams: "other Nomad: ", address: "http://other.example.com:4646",
@@ -29,9 +30,18 @@ const (
 	nowhere = "http://nowhere.example.com:4646"
 )
 
-func (w *Environment) nomads() []*nomadServer { return []*nomadServer{w.nomad, w.other} }
+// furtherNomad is one of those that only a large fleet has, beside the two; i counts from 2.
+func furtherNomad(i int) nomadServer {
+	name := fmt.Sprintf("Nomad %d", i+1)
+	return nomadServer{name: name, streams: name + ": ", address: fmt.Sprintf("http://nomad-%d.example.com:4646", i+1),
+		servers: []string{fmt.Sprintf("10.%d.0.10", 8+i)}, made: i * second.made}
+}
 
-// nodes are those of both Nomads.
+func (w *Environment) nomads() []*nomadServer {
+	return append([]*nomadServer{w.nomad, w.other}, w.further...)
+}
+
+// nodes are those of all Nomads.
 func (w *Environment) nodes() []*node {
 	var out []*node
 	for _, n := range w.nomads() {
@@ -49,16 +59,21 @@ func (w *Environment) at(address string) *nomadServer {
 		return w.home
 	case controllersAddress:
 		return w.nomad
-	case w.other.address:
-		return w.other
+	}
+	for _, n := range w.nomads() {
+		if n.address == address {
+			return n
+		}
 	}
 	return nil
 }
 
 // joinedBy is the Nomad that clients of these servers join.
 func (w *Environment) joinedBy(servers []string) *nomadServer {
-	if slices.Equal(servers, w.other.servers) {
-		return w.other
+	for _, n := range w.nomads() {
+		if slices.Equal(servers, n.servers) {
+			return n
+		}
 	}
 	return w.nomad
 }

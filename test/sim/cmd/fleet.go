@@ -17,8 +17,8 @@ import (
 // showFleet runs a fleet and prints a line for each scene. CPU and heap are real: those of the reconcilers and of all
 // that is simulated around them.
 func showFleet(of sim.Fleet, out io.Writer) error {
-	fmt.Fprintf(out, "%d members in %d pools of one controller, in two Nomads; time is simulated, CPU and heap are real\n",
-		of.Pools*of.Members, of.Pools)
+	fmt.Fprintf(out, "%d members in %d pools of one controller, in %d Nomads; time is simulated, CPU and heap are real\n",
+		of.Pools*of.Members, of.Pools, of.Nomads())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "scene\tmembers\ttook\twrites\ta member\tmost a second\treads\tto Nomad\ta minute\tpool reconciles\t"+
 		"member reconciles\tCPU\theap")
