@@ -25,7 +25,11 @@ var acts = []act{
 	{"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale},
 	{"jitter", func(w *Environment, s *stream) {
 		scale(w, s)
-		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
+		w.after(s.between(time.Second, 20*time.Second), func() {
+			if w.faulty {
+				scale(w, s)
+			}
+		})
 	}},
 	{"flap", flap}, {"flap", flap},
 	{"delete member", deleteMember}, {"remove by force", removeByForce},
