@@ -92,21 +92,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if lag := r.written.Lag(n, r.Clock.Now()); lag > 0 {
 		return ctrl.Result{RequeueAfter: lag}, nil
 	}
+	var result ctrl.Result
 	s, err := r.observe(ctx, n)
 	if err != nil {
-		return kube.Result(ctx, true, 0, err)
+		result, err = kube.Result(ctx, true, 0, err)
+	} else {
+		result, err = r.proceed(ctx, s)
+		n = s.node
 	}
-	result, err := r.proceed(ctx, s)
-	result.Priority = new(priority(s))
+	result.Priority = new(priority(n, err == nil && result.RequeueAfter == kube.Again))
 	return result, err
 }
 
-// priority is that of a member's next reconcile.
-func priority(s *scope) int {
-	if is := nodestate.Of(s.node); is.VMMade && !is.Leaving() {
-		return kube.Routine
+// priority is that of a member's next reconcile; goes says that it goes on at once. One that waits, or that failed, is
+// no longer urgent: hundreds of them would otherwise keep the others from their turn for as long as that lasts. As
+// long as a member is being drained, or its drain is being undone, each reconcile is urgent: Nomad keeps to the drain's
+// deadline.
+func priority(n *v1alpha1.NomadNode, goes bool) int {
+	is := nodestate.Of(n)
+	comesOrGoes := !is.VMMade || is.Leaving()
+	if n.Spec.Drain != nil && !is.Drained || comesOrGoes && goes {
+		return kube.Urgent
 	}
-	return kube.Urgent
+	return kube.Routine
 }
 
 // proceed takes the step that follows from what was observed, and reports.

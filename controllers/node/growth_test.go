@@ -49,12 +49,15 @@ func (s *fixture) counted(refuse func(what string) error) *[]string {
 	return &seen
 }
 
+// toBeMade is a member for which nothing was made yet.
+func toBeMade(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
+	n.Spec.Template.Disks = []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("1Gi"), StorageClassName: "class"}}
+	return []client.Object{&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "class"}}}
+}
+
 // All of a member is made in one reconcile, each thing before the one that needs it, and said once.
 func TestMemberIsMadeInOneReconcile(t *testing.T) {
-	s := newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
-		n.Spec.Template.Disks = []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("1Gi"), StorageClassName: "class"}}
-		return []client.Object{&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "class"}}}
-	})
+	s := newFixture(toBeMade)
 	seen := s.counted(func(string) error { return nil })
 	s.reconcile(t)
 	want := []string{"create v1.Secret", "create v1.VirtualMachine",
