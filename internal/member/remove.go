@@ -18,6 +18,19 @@ func poll(stuck bool) time.Duration {
 	return removePoll
 }
 
+// pollClaims is how soon to check again if claims that are being deleted have gone, which no event tells: the less often
+// the longer it takes. Each check asks the API server for several objects, and hundreds of members may wait for their
+// disks at the same time.
+func pollClaims(o nodestate.State) time.Duration {
+	var latest time.Time
+	for _, c := range o.Claims {
+		if c.DeletingSince.After(latest) {
+			latest = c.DeletingSince
+		}
+	}
+	return min(max(o.Now.Sub(latest)/4, removePoll), problemRetry)
+}
+
 // Removing is true for a step that removes something from Kubernetes. Admission or missing rights may refuse that.
 func (s Step) Removing() bool {
 	switch s {
@@ -180,7 +193,7 @@ func clean(o nodestate.State) Decision {
 	}
 	switch {
 	case len(o.Claims) > 0:
-		return Decision{Step: Wait, Wake: poll(stuckClaims(o) != "")}
+		return Decision{Step: Wait, Wake: pollClaims(o)}
 	case o.Secret:
 		return Decision{Step: DeleteSecret}
 	default:
