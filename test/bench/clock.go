@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
@@ -25,34 +27,74 @@ type clock struct {
 func watchClock(ctx context.Context, c client.WithWatch, kind schema.GroupVersionKind,
 	opts ...client.ListOption) (*clock, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-	w, err := c.Watch(ctx, list, opts...) // begins with what there is
+	k := &clock{changed: make(chan struct{}), cancel: cancel}
+	begin := func() (watch.Interface, error) {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		if err := c.List(ctx, list, opts...); err != nil {
+			return nil, err
+		}
+		k.is(list.Items)
+		since := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
+		return c.Watch(ctx, list, append(slices.Clone(opts), since)...)
+	}
+	w, err := begin()
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	k := &clock{changed: make(chan struct{}), phase: map[string]string{}, cancel: cancel}
-	go k.follow(w)
+	go k.follow(ctx, w, begin)
 	return k, nil
 }
 
-func (k *clock) follow(w watch.Interface) {
-	for e := range w.ResultChan() {
-		k.mu.Lock()
-		if o, ok := e.Object.(*unstructured.Unstructured); ok {
-			phase, _, _ := unstructured.NestedString(o.Object, "status", "phase")
-			k.phase[o.GetName()] = phase
-			if e.Type == watch.Deleted {
-				delete(k.phase, o.GetName())
+// follow follows watches until the context ends. A busy API server ends one that doesn't take its events fast enough.
+func (k *clock) follow(ctx context.Context, w watch.Interface, again func() (watch.Interface, error)) {
+	for {
+		for e := range w.ResultChan() {
+			o, ok := e.Object.(*unstructured.Unstructured)
+			if !ok {
+				break // it says why it ends
 			}
-		} else {
-			k.err = fmt.Errorf("the watch says %v", e.Object)
+			k.change(func() {
+				k.phase[o.GetName()] = phaseOf(o)
+				if e.Type == watch.Deleted {
+					delete(k.phase, o.GetName())
+				}
+			})
 		}
-		close(k.changed)
-		k.changed = make(chan struct{})
-		k.mu.Unlock()
+		w.Stop()
+		var err error
+		if w, err = again(); err != nil {
+			if ctx.Err() == nil {
+				k.change(func() { k.err = fmt.Errorf("watching again: %w", err) })
+			}
+			return
+		}
 	}
+}
+
+// is notes what there is.
+func (k *clock) is(objects []unstructured.Unstructured) {
+	k.change(func() {
+		k.phase = map[string]string{}
+		for i := range objects {
+			k.phase[objects[i].GetName()] = phaseOf(&objects[i])
+		}
+	})
+}
+
+// change changes the clock, and wakes whoever waits for that.
+func (k *clock) change(how func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	how()
+	close(k.changed)
+	k.changed = make(chan struct{})
+}
+
+func phaseOf(o *unstructured.Unstructured) string {
+	phase, _, _ := unstructured.NestedString(o.Object, "status", "phase")
+	return phase
 }
 
 // await returns how long after start so many objects are there: with the phase, or with any if it is empty.
