@@ -114,7 +114,8 @@ func (s *Collector) observeClaims(ctx context.Context, o *scope) error {
 	return nil
 }
 
-// observeVMs reads the VMs of pools from the cache: they are only reported. They are its own, so nobody may change them.
+// observeVMs reads the VMs of pools from the cache: they are only reported. They are the cache's own, so nobody may
+// change them.
 func (s *Collector) observeVMs(ctx context.Context, o *scope) error {
 	var l kubevirtv1.VirtualMachineList
 	if err := s.Client.List(ctx, &l, client.UnsafeDisableDeepCopy, client.HasLabels{v1alpha1.PoolLabel}); err != nil {

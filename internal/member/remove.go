@@ -18,9 +18,9 @@ func poll(stuck bool) time.Duration {
 	return removePoll
 }
 
-// pollClaims is how soon to check again if claims that are being deleted have gone, which no event tells: the less often
-// the longer it takes. Each check asks the API server for several objects, and hundreds of members may wait for their
-// disks at the same time.
+// pollClaims is how soon to check again if claims that are being deleted have gone, which no event tells: the less
+// often the longer it takes. Each check asks the API server for several objects, and hundreds of members may wait for
+// their disks at the same time.
 func pollClaims(o nodestate.State) time.Duration {
 	var latest time.Time
 	for _, c := range o.Claims {
