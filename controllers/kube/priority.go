@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -34,15 +35,15 @@ func Enqueue(q Queue, r ctrl.Request, priority int, after time.Duration) {
 	q.AddAfter(r, after)
 }
 
-// SameName wakes what has the name of the object, urgently if that is being deleted.
+// SameName wakes what has the name of the object, urgently if that is being deleted, or is to leave its host.
 func SameName() handler.EventHandler {
 	add := func(o client.Object, listed bool, q Queue) {
 		priority := Routine
 		switch {
+		case o.GetDeletionTimestamp() != nil, evacuated(o):
+			priority = Urgent
 		case listed:
 			priority = handler.LowPriority
-		case o.GetDeletionTimestamp() != nil:
-			priority = Urgent
 		}
 		Enqueue(q, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(o)}, priority, 0)
 	}
@@ -53,4 +54,9 @@ func SameName() handler.EventHandler {
 			Enqueue(q, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}, Urgent, 0)
 		},
 	}
+}
+
+func evacuated(o client.Object) bool {
+	vmi, ok := o.(*kubevirtv1.VirtualMachineInstance)
+	return ok && vmi.Status.EvacuationNodeName != ""
 }

@@ -23,6 +23,8 @@ func TestSameNameWakesByUrgency(t *testing.T) {
 		}
 		return vm
 	}
+	leavesHost := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}
+	leavesHost.Status.EvacuationNodeName = "host-1"
 	for name, tc := range map[string]struct {
 		send func(handler.EventHandler, Queue)
 		want int
@@ -30,6 +32,12 @@ func TestSameNameWakesByUrgency(t *testing.T) {
 		"listed at a start": {func(h handler.EventHandler, q Queue) {
 			h.Create(t.Context(), event.CreateEvent{Object: vm(false), IsInInitialList: true}, q)
 		}, handler.LowPriority},
+		"listed at a start, being deleted": {func(h handler.EventHandler, q Queue) {
+			h.Create(t.Context(), event.CreateEvent{Object: vm(true), IsInInitialList: true}, q)
+		}, Urgent},
+		"to leave its host": {func(h handler.EventHandler, q Queue) {
+			h.Update(t.Context(), event.UpdateEvent{ObjectOld: leavesHost, ObjectNew: leavesHost}, q)
+		}, Urgent},
 		"made": {func(h handler.EventHandler, q Queue) { h.Create(t.Context(), event.CreateEvent{Object: vm(false)}, q) },
 			Routine},
 		"changed": {func(h handler.EventHandler, q Queue) {
