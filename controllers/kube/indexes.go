@@ -21,6 +21,16 @@ var NodeIndexes = map[string]client.IndexerFunc{
 	PoolUIDField: func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.PoolUID} },
 }
 
+// MembersOf are the members of a pool, by its UID, that the cache shows. They are the cache's own, so nobody may change
+// them. Nobody can change that UID in their spec, whereas labels may be removed, and a pool that forgets a member makes
+// another.
+func MembersOf(ctx context.Context, cache client.Reader, namespace, poolUID string) ([]v1alpha1.NomadNode, error) {
+	var l v1alpha1.NomadNodeList
+	err := cache.List(ctx, &l, client.InNamespace(namespace), client.UnsafeDisableDeepCopy,
+		client.MatchingFields{PoolUIDField: poolUID})
+	return l.Items, err
+}
+
 // AddIndexes adds NodeIndexes to the cache.
 func AddIndexes(ctx context.Context, cache client.FieldIndexer) error {
 	for field, of := range NodeIndexes {

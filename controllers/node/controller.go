@@ -100,7 +100,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		result, err = r.proceed(ctx, s)
 		n = s.node
 	}
-	result.Priority = new(priority(n, err == nil && result.RequeueAfter == kube.Again))
+	result.Priority = new(priority(n, result.RequeueAfter == kube.Again))
 	return result, err
 }
 

@@ -222,15 +222,13 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 	return out, nil
 }
 
-// membersOf are the members of the pool that made this one, which is among them. They are the cache's own, so nobody
-// may change them.
+// membersOf are the members of the pool that made this one, which is among them. Nobody may change them.
 func (r *Reconciler) membersOf(ctx context.Context, n *v1alpha1.NomadNode) ([]v1alpha1.NomadNode, error) {
-	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.UnsafeDisableDeepCopy,
-		client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
+	members, err := kube.MembersOf(ctx, r.Client, n.Namespace, n.Spec.PoolUID)
+	if err != nil {
 		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
 	}
-	return l.Items, nil
+	return members, nil
 }
 
 func observeNomad(s *scope, siblings []string) {

@@ -10,14 +10,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// cachedMembers are the members of a pool that the cache shows. They are the cache's own, so nobody may change them.
-// They are found by the pool's UID in their spec, which nobody can change: labels may be removed, and a pool that
-// forgets a member makes another.
+// cachedMembers are the members of a pool that the cache shows. Nobody may change them.
 func (r *Reconciler) cachedMembers(ctx context.Context, p *v1alpha1.NomadNodePool) ([]v1alpha1.NomadNode, error) {
-	var l v1alpha1.NomadNodeList
-	err := r.Client.List(ctx, &l, client.InNamespace(p.Namespace), client.UnsafeDisableDeepCopy,
-		client.MatchingFields{kube.PoolUIDField: string(p.UID)})
-	return l.Items, err
+	return kube.MembersOf(ctx, r.Client, p.Namespace, string(p.UID))
 }
 
 // liveMembers are the members of a pool that the API server has. It finds them by their label, since otherwise it would

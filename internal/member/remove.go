@@ -7,12 +7,12 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// removePoll is how often things without a watch are checked while a member is removed.
+// removePoll is how soon things without a watch are checked again at first, while a member is removed.
 const removePoll = time.Second
 
-// poll is how soon to check again if something has gone: less often once it is stuck.
-func poll(stuck bool) time.Duration {
-	if stuck {
+// pollInstance is how soon to check again if the VM's instance has gone: less often once it is stuck.
+func pollInstance(o nodestate.State) time.Duration {
+	if instanceStuck(o) {
 		return problemRetry
 	}
 	return removePoll
@@ -60,7 +60,7 @@ func nextRemoval(o nodestate.State) Decision {
 		return awaitVMGone(o)
 	case o.Instance.Exists:
 		// A client that still lives would register again after a purge, and be eligible. The watch tells when it has gone.
-		return Decision{Step: Wait, Wake: poll(instanceStuck(o))}
+		return Decision{Step: Wait, Wake: pollInstance(o)}
 	}
 	if d, waiting := purge(o); waiting {
 		return d

@@ -25,11 +25,7 @@ var acts = []act{
 	{"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale},
 	{"jitter", func(w *Environment, s *stream) {
 		scale(w, s)
-		w.after(s.between(time.Second, 20*time.Second), func() {
-			if w.faulty {
-				scale(w, s)
-			}
-		})
+		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
 	}},
 	{"flap", flap}, {"flap", flap},
 	{"delete member", deleteMember}, {"remove by force", removeByForce},
@@ -115,7 +111,7 @@ func (w *Environment) edit(what string, f func(*v1alpha1.NomadNodePool)) {
 
 func scale(w *Environment, s *stream) {
 	n := int32(s.IntN(6))
-	if p := w.pool(); p != nil {
+	if p := w.pool(); p != nil && w.faulty {
 		w.note("autoscaler", poolName, "scales from %d to %d", p.DesiredReplicas(), n)
 		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](n) })
 	}
